@@ -1,0 +1,70 @@
+"""Where is an n-dimensional field flattest, and how does it curve there?
+
+Slopes, Hessians and measures of curvature of labelled arrays, lazily and out of core, and the
+search for the places where a measure is smallest.
+
+Examples
+--------
+>>> import numpy as np, xarray as xr, dhess
+>>> x = np.linspace(-2, 2, 81)
+>>> hill = xr.DataArray(np.exp(-(x**2) - x[:, None] ** 2), {"y": x, "x": x}, ("y", "x"))
+>>> best = dhess.find_minimum(hill, "slope")
+>>> float(best.x[0]), float(best.y[0]), str(best.kind[0].values)
+(0.0, 0.0, 'maximum')
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from dhess.errors import (
+    ClusterError,
+    DhessError,
+    GridError,
+    InputError,
+    NoValidPoint,
+    OutputError,
+    SourceError,
+)
+from dhess.fields import eigenvalues, gradient, hessian, laplacian, measure
+from dhess.search import find_minimum
+
+if TYPE_CHECKING:
+    from dhess import plot
+    from dhess.cluster import local_cluster
+    from dhess.source import open
+
+__all__ = [
+    "ClusterError",
+    "DhessError",
+    "GridError",
+    "InputError",
+    "NoValidPoint",
+    "OutputError",
+    "SourceError",
+    "eigenvalues",
+    "find_minimum",
+    "gradient",
+    "hessian",
+    "laplacian",
+    "local_cluster",
+    "measure",
+    "open",
+    "plot",
+]
+
+# What needs zarr, distributed or matplotlib is loaded when it is first asked for.
+_LATER = {"open": "dhess.source", "local_cluster": "dhess.cluster"}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "plot":
+        return import_module("dhess.plot")
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,166 @@
+"""The Dataset that a search returns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import dask
+import dask.array as da
+import numpy as np
+import xarray as xr
+
+from dhess.errors import InputError, NoValidPoint
+from dhess.kernels.eigen import symmetric_eigenvalues
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from dhess.block import Array, Candidates
+    from dhess.grid import Grid
+
+    Columns = dict[Hashable, Any]
+
+KINDS: Final = ("minimum", "maximum", "saddle", "degenerate")
+_DIMS: Final = {
+    "value": (),
+    "field": (),
+    "index": ("dim",),
+    "gradient": ("row",),
+    "hessian": ("row", "col"),
+    "eigenvalues": ("eigen",),
+    "kind": (),
+}
+
+
+def check_names(array: xr.DataArray) -> None:
+    """Raise InputError if a dimension has the name of a part of the answer."""
+    taken = {"rank", "nan_points", *_DIMS, *(d for dims in _DIMS.values() for d in dims)}
+    for name in array.dims:
+        if name in taken:
+            raise InputError(
+                f"dimension {name!r} has the name of a part of the answer; "
+                f"rename it, as in .rename({name}='{name}_')"
+            )
+
+
+def answer(
+    found: Candidates, array: xr.DataArray, grid: Grid, attrs: dict[str, Any]
+) -> xr.Dataset:
+    """Return the labelled answer.
+
+    Raises
+    ------
+    NoValidPoint
+        If nothing was found.
+    """
+    columns = _columns(found, array.shape, _coordinates(array), attrs["points"])
+    nans = columns.pop("nan_points")
+    return _dataset(columns, array, grid, {**attrs, "nan_points": int(nans)})
+
+
+def lazy_answer(
+    found: Any, array: xr.DataArray, grid: Grid, empty: Candidates, attrs: dict[str, Any]
+) -> xr.Dataset:
+    """Return the labelled answer as Dask arrays.
+
+    ``found`` is delayed and ``empty`` holds as many rows of the same columns, of any value.
+    """
+    coordinates = _coordinates(array)
+    k = len(empty.columns["place"])
+    like = _columns(empty, array.shape, coordinates, attrs["points"])
+    columns = dask.delayed(_padded, pure=True)(
+        found, array.shape, coordinates, attrs["points"], k
+    )
+    lazy = {
+        name: da.from_delayed(columns[name], values.shape, values.dtype)
+        for name, values in like.items()
+    }
+    nans = lazy.pop("nan_points")
+    return _dataset(lazy, array, grid, attrs).assign(nan_points=((), nans))
+
+
+def _coordinates(array: xr.DataArray) -> dict[Hashable, Array]:
+    return {
+        name: array.coords[name].values if name in array.coords else np.arange(size)
+        for name, size in array.sizes.items()
+    }
+
+
+def _columns(
+    found: Candidates, shape: tuple[int, ...], coordinates: dict[Hashable, Array], points: int
+) -> Columns:
+    """Return everything that is told of the points that were found."""
+    given = found.columns
+    if not len(given["place"]):
+        raise NoValidPoint(
+            f"no valid point: the measure is NaN at all {points} points; look at the share of "
+            "NaN in the data, or at dims= if a dimension has too few valid neighbours"
+        )
+    index = np.stack(np.unravel_index(given["place"], shape), axis=-1)
+    hessian = given["hessian"]
+    eigenvalues = np.empty(hessian.shape[:2])
+    symmetric_eigenvalues(hessian.astype(np.float64), eigenvalues)
+    return {
+        "value": given["value"].astype(hessian.dtype),
+        "field": given["field"],
+        "index": index,
+        "gradient": given["gradient"],
+        "hessian": hessian,
+        "eigenvalues": eigenvalues.astype(hessian.dtype),
+        "kind": _kinds(eigenvalues, given["noise"]),
+        "nan_points": np.array(found.nans),
+        **{name: x[index[:, d]] for d, (name, x) in enumerate(coordinates.items())},
+    }
+
+
+def _kinds(eigenvalues: Array, noise: Array) -> Array:
+    """Classify by the signs of the eigenvalues; one below the rounding has no sign.
+
+    Examples
+    --------
+    >>> _kinds(np.array([[1.0, 2.0], [-1.0, 2.0], [1e-17, 2.0]]), np.full(3, 1e-15)).tolist()
+    ['minimum', 'saddle', 'degenerate']
+    """
+    up = (eigenvalues > noise[:, None]).sum(axis=1)
+    down = (eigenvalues < -noise[:, None]).sum(axis=1)
+    n = eigenvalues.shape[1]
+    code = np.select([up + down < n, up == n, down == n], [3, 0, 1], 2)
+    return np.array(KINDS)[code]
+
+
+def _padded(
+    found: Candidates,
+    shape: tuple[int, ...],
+    coordinates: dict[Hashable, Array],
+    points: int,
+    k: int,
+) -> Columns:
+    """Return the columns with k rows; those without a point are NaN, NaT, -1 or empty text."""
+    columns = _columns(found, shape, coordinates, points)
+    for name, values in columns.items():
+        if values.ndim and len(values) < k:
+            kind = values.dtype.kind
+            blank: Any = {"f": np.nan, "U": "", "b": False}.get(kind, -1)
+            if kind in "Mm":
+                blank = np.array("NaT", values.dtype)
+            elif kind == "u":
+                blank = 0
+            rest = np.full((k - len(values), *values.shape[1:]), blank, values.dtype)
+            columns[name] = np.concatenate([values, rest])
+    return columns
+
+
+def _dataset(
+    columns: Columns, array: xr.DataArray, grid: Grid, attrs: dict[str, Any]
+) -> xr.Dataset:
+    variables = {name: (("rank", *dims), columns[name]) for name, dims in _DIMS.items()}
+    coords: dict[Hashable, Any] = {
+        "rank": np.arange(columns["value"].shape[0]),
+        "dim": [str(name) for name in array.dims],
+        "row": [str(name) for name in grid.names],
+        "col": [str(name) for name in grid.names],
+    }
+    for name in array.dims:
+        kept = array.coords[name].attrs if name in array.coords else {}
+        coords[name] = ("rank", columns[name], kept)
+    return xr.Dataset(variables, coords, attrs)

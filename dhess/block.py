@@ -1,0 +1,303 @@
+"""A measure on one block: which kernel, on which boxes, with which weights.
+
+Every point has one way of being computed, and the way depends on its global index alone, never on
+the block that it came in. That is what makes results identical to the bit under any chunking:
+
+- interior points of even axes: constant weights all around;
+- points where the last axis is one-sided: on a copy of that slab with the last axis turned to the
+  front, so that the row runs along another axis; and so on, where that one is one-sided too;
+- all others: weights looked up per row, and per point along the row.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dhess.kernels import boxes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dhess.stencil import AxisStencil, Operator, Stencil
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+    Range = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A part of the array, with the ghost cells that its points need."""
+
+    data: Array
+    origin: tuple[int, ...]
+    """Global index of the first element of data."""
+    ranges: tuple[Range, ...]
+    """Global range of the points to compute, per dimension."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One call of a kernel: a flat array, the box in it, and the axes as they are turned."""
+
+    flat: Array
+    box: boxes.Box
+    ranges: tuple[Range, ...]
+    axes: tuple[int, ...]
+    """Which dimension of the array each axis of the box is."""
+
+
+def write_components(
+    stencil: Stencil, block: Block, what: int, out: Array, held: tuple[Range, ...]
+) -> None:
+    """Write the gradient, Hessian or eigenvalues of a block to their place in out.
+
+    ``held`` are the ranges of points that out holds, behind its dimensions of components.
+    """
+    shape = tuple(b - a for a, b in held)
+    flat = out.reshape(-1)
+    between = int(np.prod(shape))
+    for job in _jobs(stencil, block):
+        base, strides = _target(job, held, shape)
+        boxes.components_box(what, job.box, job.flat, flat, base, strides, between)
+
+
+def write_measure(
+    stencil: Stencil, block: Block, code: int, out: Array, held: tuple[Range, ...]
+) -> None:
+    """Write a measure on a block to its place in out, which holds the points of ``held``."""
+    flat = out.reshape(-1)
+    for job in _jobs(stencil, block):
+        base, strides = _target(job, held, out.shape)
+        boxes.measure_box(code, job.box, job.flat, flat, base, strides)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """The points of smallest value found so far, ranked by value and then by place."""
+
+    columns: dict[str, Array]
+    """What is known of them, one row each: ``value``, ``place`` (position in C order), more."""
+    nans: int
+    """NaN values among those seen."""
+
+    @classmethod
+    def merge(cls, parts: Sequence[Candidates], k: int) -> Candidates:
+        """Return the k best of several; the order of the parts does not matter."""
+        columns = {
+            name: np.concatenate([part.columns[name] for part in parts])
+            for name in parts[0].columns
+        }
+        best = np.lexsort((columns["place"], columns["value"]))[:k]
+        return cls({k: v[best] for k, v in columns.items()}, sum(p.nans for p in parts))
+
+
+def search(stencil: Stencil, block: Block, code: int, k: int, *, single: bool) -> Candidates:
+    """Return the k smallest values of a measure on a block."""
+    shape = stencil.grid.shape
+    whole = tuple((0, size) for size in shape)
+    parts = [Candidates({"value": np.empty(0), "place": np.empty(0, np.int64)}, 0)]
+    for job in _jobs(stencil, block):
+        count = min(k, int(np.prod(job.box.shape)))
+        values, places = np.empty(count), np.empty(count, np.int64)
+        base, strides = _target(job, whole, shape)
+        ordered = bool(np.all(np.diff(strides) <= 0))
+        kept, nans = boxes.search_box(
+            code, job.box, job.flat, base, strides, single, ordered, values, places
+        )
+        parts.append(Candidates({"value": values[:kept], "place": places[:kept]}, nans))
+    return Candidates.merge(parts, k)
+
+
+def _target(
+    job: Job, ranges: tuple[Range, ...], shape: tuple[int, ...]
+) -> tuple[int, np.ndarray[Any, np.dtype[np.int64]]]:
+    """Return where a job's points lie in a C-ordered array of the given ranges: base, strides."""
+    strides = _strides(shape)
+    base = sum(
+        (mine[0] - theirs[0]) * s
+        for mine, theirs, s in zip(job.ranges, ranges, strides, strict=True)
+    )
+    return int(base), np.array([strides[d] for d in job.axes], dtype=np.int64)
+
+
+def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    products = itertools.accumulate(reversed(shape[1:]), lambda a, b: a * b, initial=1)
+    return tuple(products)[::-1]
+
+
+def _jobs(stencil: Stencil, block: Block) -> Iterator[Job]:
+    straight = tuple(range(len(block.ranges)))
+    yield from _turned(stencil, block, block.ranges, straight, left=len(straight) - 1)
+
+
+def _turned(
+    stencil: Stencil,
+    block: Block,
+    ranges: tuple[Range, ...],
+    axes: tuple[int, ...],
+    left: int,
+) -> Iterator[Job]:
+    """Cut off the ends of the row and turn their axis to the front, as often as there are axes."""
+    row = axes[-1]
+    axis = stencil.along(row)
+    if axis is None:
+        yield from _straight(stencil, block, ranges, axes, row=False)
+        return
+    for part, name in _cut(axis, ranges[row]):
+        cut = (*ranges[:row], part, *ranges[row + 1 :])
+        if name == "middle":
+            yield from _straight(stencil, block, cut, axes, row=not axis.axis.uniform)
+        elif left > 0:
+            yield from _turned(stencil, block, cut, (row, *axes[:-1]), left - 1)
+        else:
+            yield from _straight(stencil, block, cut, axes, row=True)
+
+
+def _straight(
+    stencil: Stencil, block: Block, ranges: tuple[Range, ...], axes: tuple[int, ...], *, row: bool
+) -> Iterator[Job]:
+    interior = stencil.uniform and axes == tuple(range(len(axes))) and not row
+    if not interior:
+        yield _job(stencil, block, ranges, axes, even=False, row=row)
+        return
+    for part, even in _interior(stencil, ranges):
+        yield _job(stencil, block, part, axes, even=even, row=False)
+
+
+def _cut(axis: AxisStencil, whole: Range) -> Iterator[tuple[Range, str]]:
+    low, high = axis.regular
+    first, last = whole
+    for a, b, name in ((0, low, "edge"), (low, high, "middle"), (high, axis.axis.size, "edge")):
+        part = max(a, first), min(b, last)
+        if part[0] < part[1]:
+            yield part, name
+
+
+def _interior(
+    stencil: Stencil, ranges: tuple[Range, ...]
+) -> Iterator[tuple[tuple[Range, ...], bool]]:
+    """Cut off what is one-sided along any other axis; the interior comes with True."""
+    rest = list(ranges)
+    for d in range(len(ranges) - 1):
+        axis = stencil.along(d)
+        if axis is None:
+            continue
+        middle = None
+        for part, name in _cut(axis, rest[d]):
+            if name == "middle":
+                middle = part
+            else:
+                yield (*rest[:d], part, *rest[d + 1 :]), False
+        if middle is None:
+            return
+        rest[d] = middle
+    yield tuple(rest), True
+
+
+def _job(
+    stencil: Stencil,
+    block: Block,
+    ranges: tuple[Range, ...],
+    axes: tuple[int, ...],
+    *,
+    even: bool,
+    row: bool,
+) -> Job:
+    """Describe one box to the kernels.
+
+    ``even``: all weights are constant. ``row``: those along the row differ from point to point.
+    """
+    flat, shape, origin = _flat(stencil, block, ranges, axes)
+    strides = _strides(shape)
+    base = sum((ranges[d][0] - o) * s for d, o, s in zip(axes, origin, strides, strict=True))
+    along = [axes.index(s.axis.position) for s in stencil.axes]
+    starts, widths, weights = _tables(stencil, ranges, even=even)
+    box = boxes.Box(
+        base=int(base),
+        shape=np.array([ranges[d][1] - ranges[d][0] for d in axes], dtype=np.int64),
+        strides=np.array(strides, dtype=np.int64),
+        along=np.array(along, dtype=np.int64),
+        gradient=stencil.gradient,
+        hessian=stencil.hessian,
+        row=along.index(len(axes) - 1) if row and len(axes) - 1 in along else -1,
+        even=even,
+        runs=_runs(stencil, ranges, axes, even=even),
+        starts=starts,
+        widths=widths,
+        weights=weights,
+    )
+    return Job(flat, box, ranges, axes)
+
+
+def _flat(
+    stencil: Stencil, block: Block, ranges: tuple[Range, ...], axes: tuple[int, ...]
+) -> tuple[Array, tuple[int, ...], tuple[int, ...]]:
+    """Return flat data that holds all nodes of a box, its shape and its global origin.
+
+    Data that kernels can read in place is not copied.
+    """
+    data, origin = block.data, block.origin
+    readable = data.dtype.char in "fd" and data.dtype.isnative and data.flags.c_contiguous
+    if axes != tuple(range(len(axes))) or not readable:
+        nodes = []
+        for d, (a, b) in enumerate(ranges):
+            axis = stencil.along(d)
+            nodes.append((a, b) if axis is None else axis.nodes(a, b))
+        cut = tuple(slice(a - o, b - o) for (a, b), o in zip(nodes, origin, strict=True))
+        dtype = data.dtype.newbyteorder("=") if data.dtype.char in "fd" else np.dtype("f8")
+        data = np.ascontiguousarray(data[cut].transpose(axes), dtype=dtype)
+        origin = tuple(nodes[d][0] for d in axes)
+    flat = data.reshape(-1)
+    flat.flags.writeable = False  # one compiled form serves writable and read-only data
+    return flat, data.shape, origin
+
+
+def _tables(
+    stencil: Stencil, ranges: tuple[Range, ...], *, even: bool
+) -> tuple[Array, Array, Array]:
+    """Return starts, widths and weights of both derivatives, cut to a box."""
+    rows: list[tuple[int, int, Array, Array]] = []
+    for k, axis in enumerate(stencil.axes):
+        a, b = ranges[axis.axis.position]
+        index = np.arange(a, a + 1 if even else b)
+        for d, op in enumerate((axis.first, axis.second)):
+            if op is not None:
+                rows.append((d, k, *_cut_rows(op, index)))
+    longest = max(starts.size for _, _, starts, _ in rows)
+    widest = max(w.shape[1] for _, _, _, w in rows)
+    n = len(stencil.axes)
+    starts = np.zeros((2, n, longest), np.int64)
+    widths = np.zeros((2, n, longest), np.int64)
+    weights = np.zeros((2, n, widest, longest))
+    for d, k, begin, w in rows:
+        starts[d, k, : begin.size] = begin
+        widths[d, k, : begin.size] = w.shape[1] - np.argmax(w[:, ::-1] != 0, axis=1)
+        weights[d, k, : w.shape[1], : begin.size] = w.T
+    return starts, widths, weights
+
+
+def _cut_rows(op: Operator, index: Array) -> tuple[Array, Array]:
+    starts, weights = op.rows(index)
+    return starts - index, weights
+
+
+def _runs(
+    stencil: Stencil, ranges: tuple[Range, ...], axes: tuple[int, ...], *, even: bool
+) -> Array:
+    """Return up to which index weights stay the same along the axis before the row."""
+    if len(axes) < 2:
+        return np.ones(1, np.int64)
+    first, last = ranges[axes[-2]]
+    runs = np.full(last - first, last - first)
+    axis = stencil.along(axes[-2])
+    if even or axis is None:
+        return runs
+    runs = np.arange(1, last - first + 1)
+    if axis.axis.uniform:
+        low, high = (min(max(i - first, 0), last - first) for i in axis.regular)
+        runs[low:high] = high
+    return runs

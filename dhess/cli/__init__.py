@@ -1,0 +1,159 @@
+"""The command ``dhess``: one sentence per mistake, results on stdout, everything else on stderr.
+
+Exit codes: 0 done, 1 the work failed, 2 the input was wrong, 130 interrupted.  Only click is
+imported here and beside this file; a command imports what it needs when it runs, so that
+``dhess --help`` and the shell's completion answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dhess.cli.completion import completion
+from dhess.cli.demo import demo
+from dhess.cli.field import field
+from dhess.cli.find import find
+from dhess.cli.info import info
+from dhess.cli.measures import measures
+from dhess.errors import DhessError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TRACEBACK = "DHESS_TRACEBACK"
+"""Environment variable that has the same effect as ``--traceback``."""
+
+__all__ = ["commands", "main"]
+
+
+class _Interrupted(Exception):  # noqa: N818  (Ctrl-C is no error)
+    """Ctrl-C, kept from click, which would print a line of its own."""
+
+
+class _ReaderGone(Exception):  # noqa: N818  (nor is `| head`)
+    """Whoever read our output has had enough."""
+
+
+class _Commands(click.Group):
+    """A group that lists its commands in the order in which one meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            value = super().invoke(ctx)
+            sys.stdout.flush()
+        except KeyboardInterrupt as stop:
+            raise _Interrupted from stop
+        except BrokenPipeError as gone:
+            raise _ReaderGone from gone
+        return value
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"dhess {version('dhess')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\b
+Examples:
+  dhess demo
+  dhess info run.zarr::temperature
+  dhess find run.zarr::temperature --k 5
+  dhess field run.zarr::temperature --measure slope --out slope.zarr
+
+\b
+Exit codes: 0 done, 1 the work failed, 2 the input was wrong,
+130 interrupted.""",
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
+    help="Print the version and leave.",
+)  # fmt: skip
+@click.option(
+    "--traceback", is_flag=True, expose_value=False,
+    help=f"Show where an error came from.  [env: {TRACEBACK}]",
+)  # fmt: skip
+def commands() -> None:
+    """Find where an n-dimensional field is flattest, and how it curves there.
+
+    dhess reads a labelled array from Zarr or NetCDF, takes the spacing from its coordinates, and
+    computes slopes, Hessians and curvature measures block by block, on data of any size.
+    """
+
+
+for _command in (demo, info, find, field, measures, completion):
+    commands.add_command(_command)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    argv
+        What follows ``dhess`` on the command line; by default `sys.argv`.
+
+    Returns
+    -------
+    int
+        0 done, 1 the work failed, 2 the input was wrong, 130 interrupted.
+
+    Examples
+    --------
+    >>> main(["completion", "tcsh"])  # the sentence goes to stderr
+    2
+    """
+    args = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = commands.main(args, prog_name="dhess", standalone_mode=False)
+    except Exception as error:  # noqa: BLE001  (the last line of defence: no traceback by default)
+        if "--traceback" in args or os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        return _explain(error)
+    return code if isinstance(code, int) else 0
+
+
+def _explain(error: Exception) -> int:
+    """Write one sentence about what went wrong, and return the exit code."""
+    match error:
+        case _ReaderGone():
+            # The interpreter flushes stdout once more as it leaves, which must not fail again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        case _Interrupted():
+            click.echo("dhess: interrupted; nothing was written", err=True)
+            return 130
+        case click.exceptions.NoArgsIsHelpError():
+            click.echo(error.format_message(), err=True)
+            return 2
+        case click.UsageError():
+            path = error.ctx.command_path if error.ctx else "dhess"
+            return _say(f"{_one_line(error.format_message())} (see '{path} --help')", 2)
+        case click.ClickException():
+            return _say(_one_line(error.format_message()), error.exit_code)
+        case DhessError():
+            return _say(_one_line(str(error)), error.exit_code)
+    said = _one_line(str(error)) or "no message"
+    return _say(f"{type(error).__name__}: {said} (dhess --traceback … shows where)", 1)
+
+
+def _say(sentence: str, code: int) -> int:
+    click.echo(f"dhess: error: {sentence}", err=True)
+    return code
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).rstrip(".")

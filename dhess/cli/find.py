@@ -1,0 +1,69 @@
+"""``dhess find``: where a measure is smallest."""
+
+from __future__ import annotations
+
+import click
+
+from dhess.cli.options import Job, job_options, measure_names
+from dhess.cli.outputs import check_files, emit, json_option, whole_file
+
+
+@click.command(
+    short_help="Print where a field is flattest, or any measure smallest.",
+    epilog="""\b
+Examples:
+  dhess find run.zarr::temperature
+  dhess find run.zarr::temperature --k 10 --measure slope --plot flattest.png
+  dhess find dem.nc --dims y,x --sel time=0:12 --exclude-edges
+  dhess find big.zarr --workers 8 --memory-limit 4GB
+  dhess find big.zarr --scheduler tcp://127.0.0.1:8786
+  dhess find dem.nc --json - | python -m json.tool""",
+)
+@click.option(
+    "-m", "--measure", default="hessian_norm", show_default=True, metavar="NAME",
+    shell_complete=lambda *_: measure_names(), help="What to minimise; see 'dhess measures'.",
+)  # fmt: skip
+@click.option(
+    "-k",
+    "--k",
+    type=int,
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="How many points to find.",
+)
+@click.option(
+    "--exclude-edges", is_flag=True, help="Leave out points where the stencil is one-sided."
+)
+@click.option("--plot", "plot_file", metavar="FILE", help="Draw the answer: .png, .pdf or .svg.")
+@json_option
+@job_options
+def find(
+    job: Job,
+    measure: str,
+    k: int,
+    exclude_edges: bool,
+    plot_file: str | None,
+    json_file: str | None,
+    overwrite: bool,
+) -> None:
+    """Print where a measure of SRC is smallest: by default, where the field is flattest.
+
+    SRC is PATH or PATH::VARIABLE: a Zarr store or a NetCDF file, local or any fsspec URL.
+    The table shows the coordinates, the field's value, and how it curves there.
+    """
+    from dhess import plot
+    from dhess.report import FindReport
+    from dhess.search import find_minimum
+
+    check_files(json_file, plot_file, overwrite=overwrite)
+    if plot_file is not None:
+        plot.check_format(plot_file)
+    da = job.open()
+    with whole_file(plot_file) as picture:
+        with job.running(da, "find"):
+            result = find_minimum(da, measure, k=k, exclude_edges=exclude_edges, **job.options)
+            if picture is not None:
+                plot.answer(da, result, path=picture)
+        report = FindReport.from_dataset(result)
+    emit(report, json_file)

@@ -1,0 +1,239 @@
+"""The options that commands share: they reach the library as they are, and it judges them."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dhess.cli.compute import Place, computing
+from dhess.errors import InputError, suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import xarray as xr
+
+OPERATOR = (
+    "dims", "order", "scheme", "period", "spacing", "nan", "geometry", "datetime_unit", "dtype",
+)  # fmt: skip
+"""Options that go to the library by the same name."""
+PLACE = ("workers", "memory_limit", "scheduler", "tls_ca", "tls_cert", "tls_key")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the shared options say: the data, the operators, and where to compute."""
+
+    source: str
+    chunks: Any
+    sel: dict[str, int | slice]
+    options: dict[str, Any]
+    """Keyword arguments of the library; an option that was not given is left out."""
+    place: Place
+
+    def open(self) -> xr.DataArray:
+        """Open the source lazily and select from it."""
+        from dhess import source
+
+        return select(source.open(self.source, chunks=self.chunks), self.sel)
+
+    @contextmanager
+    def running(self, da: xr.DataArray, label: str) -> Iterator[None]:
+        """Have what is computed inside run at the place that was asked for, with progress."""
+        with computing(self.place, da.nbytes, label):
+            yield
+
+
+def source_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add SRC, and how it is read and where, to a command; hand them to it as one `Job`."""
+    return _as_job(function, (*_SOURCE, *_PLACE))
+
+
+def job_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add what `source_options` adds, and the options of the operators."""
+    return _as_job(function, (*_SOURCE, *_OPERATOR, *_PLACE))
+
+
+def _as_job(
+    function: Callable[..., None], added: Sequence[Callable[..., Any]]
+) -> Callable[..., None]:
+    @functools.wraps(function)
+    def command(source: str, chunks: Any, sel: dict[str, int | slice], **rest: Any) -> None:
+        place = Place(**{name: rest.pop(name) for name in PLACE})
+        given = {name: rest.pop(name, None) for name in OPERATOR}
+        options = {name: value for name, value in given.items() if value is not None}
+        function(Job(source, chunks, sel, options, place), **rest)
+
+    return functools.reduce(lambda decorated, add: add(decorated), reversed(added), command)
+
+
+def select(da: xr.DataArray, sel: dict[str, int | slice]) -> xr.DataArray:
+    """Select by position, strictly: nothing is clipped to what is there.
+
+    Raises
+    ------
+    InputError
+        For a dimension that the array does not have, or an index outside of it.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> da = xr.DataArray([[1, 2, 3], [4, 5, 6]], dims=("t", "x"))
+    >>> select(da, {"t": -1, "x": slice(0, 2)}).values
+    array([4, 5])
+    """
+    for dim, what in sel.items():
+        if dim not in da.dims:
+            known = suggest(dim, map(str, da.dims))
+            raise InputError(f"--sel names {dim!r}, which is no dimension of the data; {known}")
+        size = da.sizes[dim]
+        start, stop = _bounds(what, size)
+        if not 0 <= start < stop <= size:
+            raise InputError(
+                f"--sel {dim}={_written(what)} is outside of {dim!r}, which has {size} points; "
+                f"give an index from 0 to {size - 1}, or start:stop up to {size}"
+            )
+    return da.isel(sel)
+
+
+def _bounds(what: int | slice, size: int) -> tuple[int, int]:
+    """Return start and stop counted from 0, unclipped."""
+    if isinstance(what, int):
+        start, stop = what, what + 1
+        return (start + size, stop + size) if what < 0 else (start, stop)
+    start = 0 if what.start is None else what.start
+    stop = size if what.stop is None else what.stop
+    return start + size * (start < 0), stop + size * (stop < 0)
+
+
+def _written(what: int | slice) -> str:
+    if isinstance(what, int):
+        return str(what)
+    return ":".join("" if end is None else str(end) for end in (what.start, what.stop))
+
+
+def measure_names() -> list[str]:
+    """Return the names of the measures, for the shell's completion."""
+    from dhess.measures import MEASURES
+
+    return list(MEASURES)
+
+
+def _names(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _pairs(
+    read: Callable[[str], Any], what: str
+) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], dict[str, Any] | None]:
+    """Return a callback that reads NAME=VALUE pairs, separated by commas or given repeatedly."""
+
+    def callback(
+        _: click.Context, option: click.Parameter, texts: tuple[str, ...]
+    ) -> dict[str, Any] | None:
+        pairs: dict[str, Any] = {}
+        for text in (part for each in texts for part in each.split(",")):
+            name, equals, value = (part.strip() for part in text.partition("="))
+            try:
+                pairs[name] = read(value)
+            except ValueError:
+                equals = ""
+            if not (equals and name):
+                raise InputError(
+                    f"{option.opts[0]} {text!r} cannot be read; write it as {option.metavar} "
+                    f"with {what}"
+                )
+        return pairs or None
+
+    return callback
+
+
+def _index(text: str) -> int | slice:
+    """Read ``3`` or ``0:10``; a step is refused, since it would change the spacing."""
+    if ":" not in text:
+        return int(text)
+    start, stop = text.split(":")
+    return slice(int(start) if start else None, int(stop) if stop else None)
+
+
+def _chunks(_: click.Context, option: click.Parameter, text: str) -> Any:
+    if text == "auto":
+        return text
+    try:
+        if "=" not in text:
+            return int(text)
+        return {n.strip(): int(size) for n, size in (p.split("=") for p in text.split(","))}
+    except ValueError:
+        raise InputError(
+            f"--chunks {text!r} cannot be read; write {option.metavar}: auto, one size for all "
+            "dimensions, or a size by name"
+        ) from None
+
+
+def _choices(*known: str) -> Callable[..., list[str]]:
+    return lambda *_: list(known)
+
+
+_SOURCE = (
+    click.argument("source", metavar="SRC", type=click.Path()),
+    click.option(
+        "--chunks", default="auto", show_default=True, metavar="auto|N|x=64,y=64",
+        callback=_chunks, help="Size of the blocks that are read and computed.",
+    ),
+    click.option(
+        "--sel", multiple=True, metavar="time=3|time=0:10",
+        callback=lambda *a: _pairs(_index, "whole numbers, counted from 0")(*a) or {},
+        help="Take one index, or start:stop without stop; repeatable. One index drops the "
+        "dimension; negative ones count from the end.",
+    ),
+)  # fmt: skip
+_OPERATOR = (
+    click.option(
+        "--dims", metavar="z,y,x", callback=_names,
+        help="Dimensions to differentiate; all by default. Others are searched over.",
+    ),
+    click.option("--order", type=int, metavar="N", help="Order of accuracy.  [default: 2]"),
+    click.option(
+        "--scheme", metavar="NAME", shell_complete=_choices("direct", "iterated"),
+        help="direct, or iterated: numpy.gradient twice, edges and all.  [default: direct]",
+    ),
+    click.option(
+        "--period", multiple=True, metavar="lon=360", callback=_pairs(float, "a number"),
+        help="Length after which an axis starts over.",
+    ),
+    click.option(
+        "--spacing", multiple=True, metavar="x=0.1,y=2", callback=_pairs(float, "a number"),
+        help="Spacing of dimensions without a coordinate; 1 by default. Repeatable.",
+    ),
+    click.option(
+        "--nan", metavar="NAME", shell_complete=_choices("propagate", "adapt"),
+        help="propagate: a point whose stencil touches a NaN is NaN.  [default: propagate]",
+    ),
+    click.option(
+        "--geometry", metavar="NAME", shell_complete=_choices("cartesian", "sphere"),
+        help="What the axes span.  [default: cartesian]",
+    ),
+    click.option("--datetime-unit", metavar="UNIT", help="Unit of time axes.  [default: s]"),
+    click.option(
+        "--dtype", metavar="NAME", shell_complete=_choices("float32", "float64"),
+        help="Of the result; arithmetic is float64 always.  [default: as the data]",
+    ),
+)  # fmt: skip
+_PLACE = (
+    click.option(
+        "--workers", type=int, metavar="N",
+        help="Processes of the embedded cluster. Without it, small data is computed by threads.",
+    ),
+    click.option("--memory-limit", metavar="4GB", help="Memory of each of them."),
+    click.option(
+        "--scheduler", metavar="ADDRESS|FILE.json",
+        help="Use a Dask cluster that runs already.",
+    ),
+    click.option("--tls-ca", metavar="FILE", help="CA certificate of that cluster."),
+    click.option("--tls-cert", metavar="FILE", help="Our own certificate for it."),
+    click.option("--tls-key", metavar="FILE", help="The key of our certificate."),
+)  # fmt: skip

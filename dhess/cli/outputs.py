@@ -1,0 +1,90 @@
+"""Where results go: tables and JSON on stdout, files that are whole or absent."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dhess.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+    from dhess.report import Report
+
+PIPE_WIDTH = 240
+"""Columns of a table that does not go to a terminal: wide enough that no row is folded."""
+
+
+def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--json`` and ``--overwrite``."""
+    function = click.option(
+        "--overwrite", is_flag=True, help="Replace outputs that exist already."
+    )(function)
+    return click.option(
+        "--json", "json_file", metavar="FILE",
+        help="Write the result as JSON; '-' is stdout, in place of the table.",
+    )(function)  # fmt: skip
+
+
+def check_files(*paths: str | None, overwrite: bool = False) -> None:
+    """Refuse, before any work, a file that exists or whose folder cannot be written.
+
+    Raises
+    ------
+    OutputError
+        For the first such file.
+    """
+    from dhess.sink import check_output
+
+    for path in paths:
+        if path is not None and path != "-":
+            check_output(path, overwrite=overwrite)
+
+
+@contextmanager
+def whole_file(path: str | None) -> Iterator[Path | None]:
+    """Hand out a hidden file beside `path`, and rename it once the block has ended well."""
+    if path is None:
+        yield None
+        return
+    goal = Path(path).expanduser()
+    partial = goal.with_name(f".{goal.stem}.partial-{secrets.token_hex(4)}{goal.suffix}")
+    try:
+        yield partial
+        partial.replace(goal)
+    except OSError as error:
+        raise OutputError(f"cannot write {path!r}: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def emit(report: Report, json_file: str | None) -> None:
+    """Write the JSON file, if one is asked for, and print the table unless stdout has the JSON."""
+    from dhess.report import render
+
+    text = report.model_dump_json(indent=2) + "\n"
+    if json_file == "-":
+        sys.stdout.write(text)
+        return
+    with whole_file(json_file) as file:
+        if file is not None:
+            file.write_text(text, encoding="utf-8")
+    stdout().print(render(report))
+
+
+def stdout() -> Console:
+    """Return a console for stdout that neither guesses colours for numbers nor reads markup."""
+    from rich.console import Console
+
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a λ must not fail on an ASCII terminal
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    return Console(file=sys.stdout, markup=False, highlight=False, emoji=False, width=width)

@@ -1,0 +1,59 @@
+"""What can go wrong, in one sentence each: what it was, the value seen, the limit, the remedy."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class DhessError(Exception):
+    """Base of every error that dhess raises on purpose.
+
+    ``exit_code`` is what the command line returns for it: 1, the work failed.
+    """
+
+    exit_code = 1
+
+
+class InputError(DhessError, ValueError):
+    """An argument or the data does not fit; the command line returns 2."""
+
+    exit_code = 2
+
+
+class GridError(InputError):
+    """A coordinate or a spacing cannot carry a derivative."""
+
+
+class SourceError(InputError):
+    """A file, store or variable cannot be opened."""
+
+
+class OutputError(InputError):
+    """An output exists already or cannot be written."""
+
+
+class ClusterError(InputError):
+    """A scheduler does not answer or cannot be used."""
+
+
+class NoValidPoint(DhessError):  # noqa: N818  (the name is part of the public API)
+    """Every point of the searched field is NaN."""
+
+
+def suggest(value: str, known: Iterable[str]) -> str:
+    """Return the clause that names the nearest known word, or lists them all.
+
+    Examples
+    --------
+    >>> suggest("laplacain", ["slope", "laplacian"])
+    "did you mean 'laplacian'?"
+    >>> suggest("foo", ["slope", "laplacian"])
+    'known: slope, laplacian'
+    """
+    known = list(known)
+    near = difflib.get_close_matches(value, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"

@@ -1,0 +1,431 @@
+"""Curvature fields of labelled arrays: NumPy in, NumPy out; Dask in, Dask out."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Unpack
+
+import dask
+import dask.array as da
+import numpy as np
+import xarray as xr
+
+from dhess.block import Block, write_components, write_measure
+from dhess.errors import InputError
+from dhess.grid import Grid
+from dhess.halo import map_blocks
+from dhess.kernels import boxes
+from dhess.measures import MEASURES, Measure, check_measure, find_measure, unit_text
+from dhess.options import Options, Settings, settings
+from dhess.stencil import Stencil
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from dhess.block import Array, Range
+
+    Field = xr.DataArray | xr.Dataset
+
+TILE = 1 << 20
+"""Points of a tile: enough to make starting a kernel cheap, few enough to share among threads."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What a field function returns: a measure, or the components of a tensor."""
+
+    name: str
+    long_name: str
+    gradient: bool
+    hessian: bool
+    measure: Measure | None = None
+    components: int = -1
+    leading: tuple[str, ...] = ()
+    """Dimensions before those of the data, each as long as there are axes."""
+    powers: tuple[int, int] | None = None
+    unit: str | None = None
+
+
+GRADIENT = Quantity(
+    "gradient", "gradient", True, False,
+    components=boxes.GRADIENT, leading=("row",), powers=(1, -1),
+)  # fmt: skip
+HESSIAN = Quantity(
+    "hessian", "Hessian", False, True,
+    components=boxes.HESSIAN, leading=("row", "col"), powers=(1, -2),
+)  # fmt: skip
+EIGENVALUES = Quantity(
+    "eigenvalues", "eigenvalues of the Hessian", False, True,
+    components=boxes.EIGENVALUES, leading=("eigen",), powers=(1, -2),
+)  # fmt: skip
+
+
+def quantity_of(measure: Measure) -> Quantity:
+    """Return the scalar field of a measure."""
+    return Quantity(
+        measure.name,
+        measure.name.replace("_", " "),
+        measure.gradient,
+        measure.hessian,
+        measure=measure,
+        powers=measure.powers,
+        unit="rad" if measure.unit == "rad" else None,
+    )
+
+
+def gradient(data: Field, **options: Unpack[Options]) -> Any:
+    """Return ∇f: the first derivative along every dimension.
+
+    Parameters
+    ----------
+    data
+        DataArray, or a Dataset of which every numeric variable with the dimensions is taken.
+    **options
+        The common options, see `dhess.options.Options`: dims, order, scheme, spacing, nan,
+        geometry, datetime_unit, dtype.
+
+    Returns
+    -------
+    DataArray with dims ("row", \\*data.dims), or Dataset of those; the coordinate ``row`` holds the
+    names of the differentiated dimensions. Lazy if the data is.
+
+    Raises
+    ------
+    GridError
+        If a coordinate cannot carry a derivative or an axis has fewer than 3 points.
+    InputError
+        If an option or the data does not fit.
+
+    Notes
+    -----
+    Three-point differences, exact for polynomials of degree 2, one-sided at the ends. Where f is a
+    checkerboard the gradient is zero all over: use the Hessian to see it.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, dhess
+    >>> x = np.array([0.0, 0.1, 0.3, 0.7, 1.0])
+    >>> f = xr.DataArray(x**2, {"x": x}, "x")
+    >>> dhess.gradient(f).sel(row="x").values.round(12)
+    array([0. , 0.2, 0.6, 1.4, 2. ])
+    """
+    return _apply(data, GRADIENT, settings(**options))
+
+
+def hessian(data: Field, **options: Unpack[Options]) -> Any:
+    """Return the matrix of second derivatives, exactly symmetric.
+
+    Parameters
+    ----------
+    data, **options
+        As for `gradient`.
+
+    Returns
+    -------
+    DataArray with dims ("row", "col", \\*data.dims), or Dataset of those. Lazy if the data is.
+
+    Raises
+    ------
+    GridError
+        If a coordinate cannot carry a derivative or an axis has fewer than 4 points.
+    InputError
+        If an option or the data does not fit.
+
+    Notes
+    -----
+    ``scheme="direct"``: f_kk by one operator, exact for polynomials of degree 3 (three points
+    inside and four at the ends of even axes, five on uneven ones); f_kl = D_k D_l.
+    ``scheme="iterated"`` is `numpy.gradient` of `numpy.gradient`: there to reproduce results, but
+    it does not converge at the edges and calls a checkerboard flat.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, dhess
+    >>> y, x = np.arange(4.0), np.arange(5.0)
+    >>> f = xr.DataArray(y[:, None] ** 2 + 3 * y[:, None] * x, {"y": y, "x": x}, ("y", "x"))
+    >>> dhess.hessian(f)[:, :, 0, 0].values
+    array([[2., 3.],
+           [3., 0.]])
+    """
+    return _apply(data, HESSIAN, settings(**options))
+
+
+def eigenvalues(data: Field, **options: Unpack[Options]) -> Any:
+    """Return the eigenvalues of the Hessian, ascending, with no Hessian field in between.
+
+    Parameters
+    ----------
+    data, **options
+        As for `gradient`.
+
+    Returns
+    -------
+    DataArray with dims ("eigen", \\*data.dims), or Dataset of those. Lazy if the data is.
+
+    Raises
+    ------
+    GridError, InputError
+        As for `hessian`.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, dhess
+    >>> x = np.arange(4.0)
+    >>> saddle = xr.DataArray(np.outer(x, x), dims=("y", "x"))
+    >>> dhess.eigenvalues(saddle)[:, 0, 0].values
+    array([-1.,  1.])
+    """
+    return _apply(data, EIGENVALUES, settings(**options))
+
+
+def laplacian(data: Field, **options: Unpack[Options]) -> Any:
+    """Return the sum of the second derivatives along every dimension.
+
+    Parameters
+    ----------
+    data, **options
+        As for `gradient`.
+
+    Returns
+    -------
+    DataArray with the dims of the data, or Dataset of those. Lazy if the data is.
+
+    Raises
+    ------
+    GridError, InputError
+        As for `hessian`.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, dhess
+    >>> i = np.arange(5.0)
+    >>> dhess.laplacian(xr.DataArray(i**2, dims="x")).values
+    array([2., 2., 2., 2., 2.])
+    """
+    return _apply(data, quantity_of(MEASURES["laplacian"]), settings(**options))
+
+
+def measure(data: Field, name: str, **options: Unpack[Options]) -> Any:
+    """Return one scalar measure of slope or curvature; `dhess measures` prints the table.
+
+    Parameters
+    ----------
+    data, **options
+        As for `gradient`.
+    name
+        Which measure: slope, slope_angle, laplacian, laplacian_abs, hessian_norm,
+        hessian_spectral, hessian_det, hessian_min_element, eigenvalue_min, eigenvalue_max.
+
+    Returns
+    -------
+    DataArray with the dims of the data, or Dataset of those. Lazy if the data is.
+
+    Raises
+    ------
+    GridError, InputError
+        As for `hessian`; also for an unknown measure, or one for another number of dimensions.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, dhess
+    >>> x = np.arange(4.0)
+    >>> plane = xr.DataArray(3 * x[:, None] + 4 * x, dims=("y", "x"), attrs={"units": "m"})
+    >>> dhess.measure(plane, "slope").values[0]
+    array([5., 5., 5., 5.])
+    """
+    return _apply(data, quantity_of(find_measure(name)), settings(**options))
+
+
+def _apply(data: Field, quantity: Quantity, chosen: Settings) -> Field:
+    if isinstance(data, xr.DataArray):
+        return _field(data, quantity, chosen)
+    if not isinstance(data, xr.Dataset):
+        raise InputError(
+            f"{quantity.name} needs an xarray DataArray or Dataset, not {type(data).__name__}; "
+            "wrap the array as xr.DataArray(values, coords, dims)"
+        )
+    variables = _candidates(data, chosen)
+    if not variables:
+        raise InputError(
+            "no numeric variable of the Dataset has the dimensions "
+            f"{list(chosen.dims or ())!r}; variables: {', '.join(map(str, data.data_vars))}"
+        )
+    return xr.Dataset(
+        {name: _field(data[name], quantity, chosen) for name in variables}, attrs=data.attrs
+    )
+
+
+def _candidates(data: xr.Dataset, chosen: Settings) -> list[Hashable]:
+    """Return the variables of a Dataset that can be differentiated along the wanted dims."""
+    return [
+        name
+        for name, v in data.data_vars.items()
+        if v.dtype.kind in "biuf" and v.ndim and set(chosen.dims or ()) <= set(v.dims)
+    ]
+
+
+def the_variable(data: Field, chosen: Settings) -> xr.DataArray:
+    """Return the array to search: the data, or the only candidate of a Dataset."""
+    if isinstance(data, xr.DataArray):
+        return data
+    if not isinstance(data, xr.Dataset):
+        raise InputError(
+            f"a search needs an xarray DataArray or Dataset, not {type(data).__name__}; "
+            "wrap the array as xr.DataArray(values, coords, dims)"
+        )
+    names = _candidates(data, chosen)
+    if len(names) != 1:
+        raise InputError(
+            f"the Dataset has {len(names)} variables that could be searched "
+            f"({', '.join(map(str, names)) or 'none'}); pass one of them, as in data['name']"
+        )
+    return data[names[0]]
+
+
+def _field(data: xr.DataArray, quantity: Quantity, chosen: Settings) -> xr.DataArray:
+    grid = Grid.of(data, chosen)
+    if quantity.measure is not None:
+        check_measure(quantity.measure, len(grid.axes))
+    for name in quantity.leading:
+        if name in data.dims or name in data.coords:
+            raise InputError(
+                f"{quantity.name} makes a dimension {name!r}, which the array already has; "
+                f"rename it, as in .rename({name}='{name}_')"
+            )
+    stencil = Stencil.of(
+        grid,
+        chosen.scheme,
+        chosen.order,
+        gradient=quantity.gradient,
+        hessian=quantity.hessian,
+    )
+    dtype = chosen.result_dtype(data.dtype)
+    values = data.variable.data
+    if isinstance(values, da.Array):
+        result: Any = _lazy(values, stencil, quantity, dtype)
+    elif isinstance(values, np.ndarray):
+        result = _eager(values, stencil, quantity, dtype)
+    else:
+        raise InputError(
+            f"data of type {type(values).__module__}.{type(values).__name__} is not supported; "
+            "convert it to NumPy or Dask"
+        )
+    return _labelled(result, data, grid, quantity)
+
+
+def _labelled(values: Any, data: xr.DataArray, grid: Grid, quantity: Quantity) -> xr.DataArray:
+    """Put dims, coords, name, attrs and units back, here and nowhere else."""
+    names = list(map(str, grid.names))
+    coords = dict(data.coords)
+    coords |= {name: names for name in quantity.leading if name != "eigen"}
+    attrs = {k: v for k, v in data.attrs.items() if k not in ("units", "standard_name")}
+    label = str(data.attrs.get("long_name", data.name or "the field"))
+    attrs["long_name"] = f"{quantity.long_name} of {label}"
+    unit = quantity.unit
+    if quantity.powers is not None:
+        units = tuple(axis.unit for axis in grid.axes)
+        unit = unit_text(data.attrs.get("units"), units, quantity.powers)
+    if unit is not None:
+        attrs["units"] = unit
+    return xr.DataArray(values, coords, (*quantity.leading, *data.dims), data.name, attrs)
+
+
+def threads() -> int:
+    """Return how many threads a computation in memory uses.
+
+    Dask's own setting ``num_workers`` if it is made, else every core this process may run on.
+    """
+    chosen = dask.config.get("num_workers", None)
+    if chosen is not None:
+        return max(1, int(chosen))
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+def tiles(shape: tuple[int, ...], workers: int) -> list[tuple[Range, ...]]:
+    """Cut an array into parts for threads, along its leading dimensions, in C order.
+
+    Examples
+    --------
+    >>> tiles((4, 1000, 1000), 2)
+    [((0, 2), (0, 1000), (0, 1000)), ((2, 4), (0, 1000), (0, 1000))]
+    """
+    size = math.prod(shape)
+    want = size if workers == 1 else max(TILE, size // (4 * workers))
+    sizes = list(shape)
+    for d in range(len(shape)):
+        inner = math.prod(shape[d + 1 :])
+        sizes[d] = max(1, min(shape[d], want // inner))
+        if sizes[d] > 1:
+            break
+    cuts = [
+        [(a, min(a + step, n)) for a in range(0, n, step)]
+        for n, step in zip(shape, sizes, strict=True)
+    ]
+    return list(itertools.product(*cuts))
+
+
+def in_threads(work: Callable[[tuple[Range, ...]], Any], shape: tuple[int, ...]) -> list[Any]:
+    """Run a function on every tile of an array in memory; kernels release the lock."""
+    workers = threads()
+    parts = tiles(shape, workers)
+    if len(parts) == 1 or workers == 1:
+        return [work(part) for part in parts]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(work, parts))
+
+
+def _eager(values: Array, stencil: Stencil, quantity: Quantity, dtype: np.dtype[Any]) -> Array:
+    out = _empty(stencil, quantity, values.shape, dtype)
+    whole = tuple((0, size) for size in values.shape)
+
+    def work(ranges: tuple[Range, ...]) -> None:
+        _write(stencil, Block(values, (0,) * values.ndim, ranges), quantity, out, whole)
+
+    in_threads(work, values.shape)
+    return out
+
+
+def _lazy(
+    values: da.Array, stencil: Stencil, quantity: Quantity, dtype: np.dtype[Any]
+) -> da.Array:
+    leading = (len(stencil.axes),) * len(quantity.leading)
+    meta = np.empty((0,) * (len(leading) + values.ndim), dtype)
+    return map_blocks(
+        _on_block,
+        values,
+        stencil,
+        leading=leading,
+        meta=meta,
+        name=quantity.name,
+        quantity=quantity,
+        dtype=dtype,
+    )
+
+
+def _on_block(
+    stencil: Stencil, block: Block, *, quantity: Quantity, dtype: np.dtype[Any]
+) -> Array:
+    shape = tuple(b - a for a, b in block.ranges)
+    out = _empty(stencil, quantity, shape, dtype)
+    _write(stencil, block, quantity, out, block.ranges)
+    return out
+
+
+def _empty(
+    stencil: Stencil, quantity: Quantity, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> Array:
+    return np.empty((*(len(stencil.axes) for _ in quantity.leading), *shape), dtype)
+
+
+def _write(
+    stencil: Stencil, block: Block, quantity: Quantity, out: Array, held: tuple[Range, ...]
+) -> None:
+    if quantity.measure is not None:
+        write_measure(stencil, block, quantity.measure.code, out, held)
+    else:
+        write_components(stencil, block, quantity.components, out, held)

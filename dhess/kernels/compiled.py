@@ -1,0 +1,73 @@
+"""Compilation of kernels: once per machine, safe with several processes."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numba
+import numpy as np
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system: processes there may compile twice
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# Strict IEEE: without reassociation or contraction each point's bits do not depend on the loop
+# that it stands in, and so not on the chunking. error_model only drops the check for division by
+# zero, which would keep the loops from vectorising.
+_FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
+inner = numba.njit(**_FLAGS)
+"""A function that only kernels call; it is compiled into them."""
+
+merged = numba.njit(inline="always", **_FLAGS)
+"""As `inner`, but merged before compilation: LLVM optimises every function again in each caller up
+the chain, so a deep chain costs many times its code (measured: 20 s for one kernel)."""
+
+
+class Kernel:
+    """A compiled function that Python calls, cached on disk.
+
+    Several processes that compile the same function at once can spoil numba's index of cached
+    functions, so compiling and loading go under a file lock.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        try:
+            self.dispatcher = numba.njit(cache=True, **_FLAGS)(function)
+        except RuntimeError:  # nowhere to write a cache
+            self.dispatcher = numba.njit(**_FLAGS)(function)
+        self.__doc__ = function.__doc__
+        self._ready: set[str] = set()
+        self._lock = threading.Lock()
+
+    def __call__(self, *args: Any) -> Any:
+        key = "".join(a.dtype.char for a in args if isinstance(a, np.ndarray))
+        if key not in self._ready:
+            with self._lock, _between_processes(self.dispatcher.stats.cache_path):
+                self.dispatcher.compile(tuple(numba.typeof(a) for a in args))
+            self._ready.add(key)
+        return self.dispatcher(*args)
+
+
+@contextlib.contextmanager
+def _between_processes(folder: str | None) -> Iterator[None]:
+    if folder is None or fcntl is None:
+        yield
+        return
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = (path / "dhess-kernels.lock").open("w")
+    except OSError:  # a cache that can be read only: nothing will be written either
+        yield
+        return
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

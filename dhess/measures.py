@@ -1,0 +1,136 @@
+"""The table of measures: adding one is adding a row here and its loop in the kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from dhess.errors import InputError, suggest
+from dhess.kernels import measures as codes
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A scalar made of the first or second derivatives at a point."""
+
+    name: str
+    code: int
+    """Which loop of the kernels computes it."""
+    formula: str
+    meaning: str
+    gradient: bool = False
+    """Whether it needs first derivatives."""
+    hessian: bool = False
+    """Whether it needs second derivatives."""
+    ndim: int | None = None
+    """The number of differentiated dimensions that it is for; None: any."""
+    powers: tuple[int, int] | None = (1, -2)
+    """Powers of the field's and of the coordinate's unit; None: by `unit`, or per dimension."""
+    unit: str = "u x⁻²"
+    """Unit rule in words: u is the field's unit, x the coordinate's, n their number."""
+
+
+_GRADIENT: Final = {"gradient": True, "powers": (1, -1), "unit": "u x⁻¹"}
+
+_ROWS: Final = (
+    Measure(
+        "slope", codes.SLOPE, "|∇f| = √Σₖ fₖ²", "steepness; cannot see a checkerboard",
+        gradient=True, powers=(1, -1), unit="u x⁻¹",
+    ),
+    Measure(
+        "slope_angle", codes.SLOPE_ANGLE, "atan2(f_first, f_last)",
+        "direction of ascent, counter-clockwise from the last dimension",
+        gradient=True, ndim=2, powers=None, unit="rad",
+    ),
+    Measure(
+        "laplacian", codes.LAPLACIAN, "Σₖ fₖₖ",
+        "sum of the curvatures; zero also where they cancel", hessian=True,
+    ),
+    Measure(
+        "laplacian_abs", codes.LAPLACIAN_ABS, "|Σₖ fₖₖ|",
+        "size of the Laplacian; small also on saddles", hessian=True,
+    ),
+    Measure(
+        "hessian_norm", codes.HESSIAN_NORM, "√Σₖₗ fₖₗ²",
+        "curvature of any kind; zero only where nothing bends", hessian=True,
+    ),
+    Measure(
+        "hessian_spectral", codes.HESSIAN_SPECTRAL, "maxᵢ |λᵢ|",
+        "strongest curvature in any direction", hessian=True,
+    ),
+    Measure(
+        "hessian_det", codes.HESSIAN_DET, "det H = Πᵢ λᵢ",
+        "product of the curvatures; in 2-D below zero on saddles",
+        hessian=True, powers=None, unit="uⁿ x⁻²ⁿ",
+    ),
+    Measure(
+        "hessian_min_element", codes.HESSIAN_MIN_ELEMENT, "minₖₗ fₖₗ",
+        "smallest entry of the Hessian, with its sign", hessian=True,
+    ),
+    Measure(
+        "eigenvalue_min", codes.EIGENVALUE_MIN, "minᵢ λᵢ",
+        "curvature along the direction that bends down most", hessian=True,
+    ),
+    Measure(
+        "eigenvalue_max", codes.EIGENVALUE_MAX, "maxᵢ λᵢ",
+        "curvature along the direction that bends up most", hessian=True,
+    ),
+)  # fmt: skip
+
+MEASURES: Final = {m.name: m for m in _ROWS}
+"""Every measure by its name."""
+
+
+def find_measure(name: str) -> Measure:
+    """Return the measure of that name.
+
+    Raises
+    ------
+    InputError
+        If there is none; the nearest name is suggested.
+
+    Examples
+    --------
+    >>> find_measure("slope").formula
+    '|∇f| = √Σₖ fₖ²'
+    """
+    if name not in MEASURES:
+        raise InputError(f"unknown measure {name!r}; {suggest(str(name), MEASURES)}")
+    return MEASURES[name]
+
+
+def check_measure(measure: Measure, ndim: int) -> None:
+    """Raise InputError if a measure is not for this number of differentiated dimensions."""
+    if measure.ndim is not None and measure.ndim != ndim:
+        raise InputError(
+            f"measure {measure.name!r} is for {measure.ndim} dimensions, and {ndim} "
+            f"{'is' if ndim == 1 else 'are'} differentiated; name {measure.ndim} with dims="
+        )
+
+
+def unit_text(
+    field: str | None, coordinates: tuple[str | None, ...], powers: tuple[int, int]
+) -> str | None:
+    """Return the unit of a derivative as text, None where the units do not tell it.
+
+    Examples
+    --------
+    >>> unit_text("K", ("m", "m"), (1, -2))
+    'K m-2'
+    >>> unit_text("m", ("m", "m"), (1, -1)), unit_text("m", ("m", "m"), (1, -2))
+    ('1', 'm-1')
+    >>> unit_text("K", ("m", "s"), (1, -2)) is None
+    True
+    """
+    if field is None or len(set(coordinates)) != 1 or coordinates[0] is None:
+        return None
+    coordinate = coordinates[0]
+    total: dict[str, int] = {}
+    for name, power in zip((field, coordinate), powers, strict=True):
+        # A compound unit cannot take a power by adding a digit to it.
+        if name != "1" and not name.isalpha() and power != 1:
+            return None
+        if name != "1":
+            total[name] = total.get(name, 0) + power
+    parts = [name if power == 1 else f"{name}{power}" for name, power in total.items() if power]
+    return " ".join(parts) or "1"

@@ -1,0 +1,270 @@
+"""The places where a measure is smallest, found by one pass and a tree of small combinations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Unpack
+
+import dask
+import dask.array as da
+import numpy as np
+import xarray as xr  # noqa: TC002  (documentation examples read the annotations)
+
+from dhess.answer import answer, check_names, lazy_answer
+from dhess.block import Block, Candidates, search, write_components
+from dhess.errors import GridError, InputError
+from dhess.fields import in_threads, the_variable
+from dhess.grid import Grid
+from dhess.halo import map_blocks
+from dhess.kernels import boxes
+from dhess.measures import Measure, check_measure, find_measure
+from dhess.options import Options, Settings, settings
+from dhess.stencil import Stencil
+
+if TYPE_CHECKING:
+    from dhess.block import Array, Range
+
+BRANCHES = 16
+"""Blocks whose best points one task combines."""
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """What is looked for, as every block needs to know it."""
+
+    measure: Measure
+    k: int
+    dtype: np.dtype[Any]
+    points: tuple[Range, ...]
+    """Ranges of the points that count."""
+
+
+def find_minimum(
+    data: xr.DataArray | xr.Dataset,
+    measure: str = "hessian_norm",
+    *,
+    k: int = 1,
+    exclude_edges: bool = False,
+    compute: bool = True,
+    **options: Unpack[Options],
+) -> xr.Dataset:
+    """Find the k points at which a measure of slope or curvature is smallest.
+
+    Parameters
+    ----------
+    data
+        DataArray, or a Dataset with one candidate variable.
+    measure
+        Which measure, see `dhess.measure`.
+    k
+        How many points, smallest first; equal values rank by their index in C order.
+    exclude_edges
+        Leave out the points whose stencil is one-sided because they lie at an end of an axis.
+    compute
+        False: return a lazy Dataset with k rows. Where there are fewer valid points, the rows left
+        over are NaN with index -1, and the number of NaN is a variable and not an attribute.
+    **options
+        The common options, see `dhess.gradient`. Dimensions that ``dims`` leaves out are searched
+        too, but not differentiated along.
+
+    Returns
+    -------
+    Dataset with dims rank, dim, row, col, eigen: ``value`` of the measure, ``field`` there,
+    ``index`` (rank, dim), one coordinate along rank per dimension of the data, ``gradient``
+    (rank, row), ``hessian`` (rank, row, col), ``eigenvalues`` (rank, eigen) ascending, and ``kind``
+    (minimum, maximum, saddle or degenerate, from the signs of the eigenvalues; degenerate also
+    where one cannot be told from rounding). Attributes: measure, options, points, NaN points,
+    version, source. NaN never wins.
+
+    Raises
+    ------
+    NoValidPoint
+        If the measure is NaN everywhere.
+    GridError, InputError
+        As for `dhess.hessian`; also for k below 1, or if no point is left without the edges.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, dhess
+    >>> x = np.linspace(-1, 1, 41)
+    >>> f = xr.DataArray(x**4 + x[:, None] ** 4, {"y": x, "x": x}, ("y", "x"))
+    >>> best = dhess.find_minimum(f)
+    >>> float(best.x[0]), float(best.y[0]), float(best.value[0]) < 0.01
+    (0.0, 0.0, True)
+    """
+    chosen = settings(**options)
+    array = the_variable(data, chosen)
+    grid = Grid.of(array, chosen)
+    check_names(array)
+    wanted = find_measure(measure)
+    check_measure(wanted, len(grid.axes))
+    own = _stencil(grid, chosen, gradient=wanted.gradient, hessian=wanted.hessian)
+    full = _stencil(grid, chosen, gradient=True, hessian=True)
+    query = Query(
+        wanted,
+        _count(k, array.size),
+        chosen.result_dtype(array.dtype),
+        _points(own, exclude_edges=exclude_edges),
+    )
+    values = array.variable.data
+    attrs = _attributes(array, grid, chosen, query, k, exclude_edges=exclude_edges)
+    if isinstance(values, da.Array):
+        found = _lazily(values, own, full, query)
+        if not compute:
+            return lazy_answer(found, array, grid, _blank(array, grid, query), attrs)
+        return answer(dask.compute(found)[0], array, grid, attrs)
+    if not isinstance(values, np.ndarray):
+        raise InputError(
+            f"data of type {type(values).__module__}.{type(values).__name__} is not supported; "
+            "convert it to NumPy or Dask"
+        )
+    if not compute:
+        found = dask.delayed(_eagerly, pure=True)(values, own, full, query)
+        return lazy_answer(found, array, grid, _blank(array, grid, query), attrs)
+    return answer(_eagerly(values, own, full, query), array, grid, attrs)
+
+
+def _stencil(grid: Grid, chosen: Settings, *, gradient: bool, hessian: bool) -> Stencil:
+    return Stencil.of(grid, chosen.scheme, chosen.order, gradient=gradient, hessian=hessian)
+
+
+def _count(k: int, size: int) -> int:
+    if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
+        raise InputError(f"k={k!r} is no number of points; it must be a whole number from 1 on")
+    return min(int(k), size)
+
+
+def _points(stencil: Stencil, *, exclude_edges: bool) -> tuple[Range, ...]:
+    ranges = [(0, size) for size in stencil.grid.shape]
+    if exclude_edges:
+        for axis in stencil.axes:
+            low, high = axis.regular
+            if low >= high:
+                raise GridError(
+                    f"dimension {axis.axis.name!r} has {axis.axis.size} points, all of them with "
+                    "a one-sided stencil; leave exclude_edges out, or bring more points"
+                )
+            ranges[axis.axis.position] = low, high
+    return tuple(ranges)
+
+
+def _attributes(
+    array: xr.DataArray,
+    grid: Grid,
+    chosen: Settings,
+    query: Query,
+    k: int,
+    *,
+    exclude_edges: bool,
+) -> dict[str, Any]:
+    source = str(array.encoding.get("source", ""))
+    name = "" if array.name is None else f"::{array.name}"
+    return {
+        "measure": query.measure.name,
+        "k": int(k),
+        "exclude_edges": int(exclude_edges),
+        **chosen.describe(grid.names, array.dtype),
+        "points": int(np.prod([b - a for a, b in query.points], dtype=object)),
+        "dhess_version": version("dhess"),
+        "source": source + name if source else "",
+    }
+
+
+def _blank(array: xr.DataArray, grid: Grid, query: Query) -> Candidates:
+    """Return candidates of the right shapes and types."""
+    n, k = len(grid.axes), query.k
+    columns: dict[str, Array] = {
+        "value": np.zeros(k),
+        "place": np.zeros(k, np.int64),
+        "field": np.zeros(k, array.dtype),
+        "noise": np.zeros(k),
+        "gradient": np.zeros((k, n), query.dtype),
+        "hessian": np.zeros((k, n, n), query.dtype),
+    }
+    return Candidates(columns, 0)
+
+
+def _eagerly(values: Array, own: Stencil, full: Stencil, query: Query) -> Candidates:
+    origin = tuple(a for a, _ in query.points)
+    shape = tuple(b - a for a, b in query.points)
+
+    def work(ranges: tuple[Range, ...]) -> Candidates:
+        part = tuple((a + o, b + o) for (a, b), o in zip(ranges, origin, strict=True))
+        return _candidates(own, Block(values, (0,) * values.ndim, part), query)
+
+    best = Candidates.merge(in_threads(work, shape), query.k)
+    whole = tuple((0, size) for size in values.shape)
+    return _described(full, Block(values, (0,) * values.ndim, whole), best, query)
+
+
+def _lazily(values: da.Array, own: Stencil, full: Stencil, query: Query) -> Any:
+    """Return the best points as one delayed object: a task per block, then a tree."""
+    blocks = map_blocks(
+        _on_block,
+        values,
+        full,
+        meta=np.empty((0,) * values.ndim, object),
+        name=f"find-{query.measure.name}",
+        own=own.gradient,
+        query=query,
+    )
+    parts = list(blocks.to_delayed().ravel())
+    merge = dask.delayed(Candidates.merge, pure=True)
+    while len(parts) > 1:
+        parts = [
+            merge(parts[i : i + BRANCHES], query.k) for i in range(0, len(parts), BRANCHES)
+        ]
+    return parts[0]
+
+
+def _on_block(stencil: Stencil, block: Block, *, own: bool, query: Query) -> Candidates:
+    """Search a block; ``stencil`` is for everything, ``own`` says if the measure needs ∇f."""
+    ranges = tuple(
+        (max(a, low), min(b, high))
+        for (a, b), (low, high) in zip(block.ranges, query.points, strict=True)
+    )
+    measure = stencil.restricted(gradient=own, hessian=query.measure.hessian)
+    inside = Block(block.data, block.origin, ranges)
+    return _described(stencil, inside, _candidates(measure, inside, query), query)
+
+
+def _candidates(stencil: Stencil, block: Block, query: Query) -> Candidates:
+    single = query.dtype == np.float32
+    return search(stencil, block, query.measure.code, query.k, single=single)
+
+
+def _described(full: Stencil, block: Block, best: Candidates, query: Query) -> Candidates:
+    """Add the field and its derivatives at the best points."""
+    n, count = len(full.axes), len(best.columns["place"])
+    field = np.empty(count, block.data.dtype)
+    noise = np.empty(count)
+    gradient = np.empty((count, n), query.dtype)
+    hessian = np.empty((count, n, n), query.dtype)
+    indices = np.unravel_index(best.columns["place"], full.grid.shape)
+    for i, index in enumerate(zip(*(map(int, along) for along in indices), strict=True)):
+        place = tuple((j, j + 1) for j in index)
+        point = Block(block.data, block.origin, place)
+        field[i] = block.data[tuple(j - o for j, o in zip(index, block.origin, strict=True))]
+        noise[i] = _rounding(full, point)
+        for what, out in ((boxes.GRADIENT, gradient), (boxes.HESSIAN, hessian)):
+            write_components(full, point, what, out[i], place)
+    columns = {"field": field, "noise": noise, "gradient": gradient, "hessian": hessian}
+    return Candidates({**best.columns, **columns}, best.nans)
+
+
+def _rounding(full: Stencil, point: Block) -> float:
+    """Return how much of a second derivative may come from the rounding of the data."""
+    near = []
+    weights = 0.0
+    for d, (first, last) in enumerate(point.ranges):
+        axis = full.along(d)
+        reach = (first, last) if axis is None else axis.nodes(first, last)
+        near.append(slice(reach[0] - point.origin[d], reach[1] - point.origin[d]))
+        if axis is not None and axis.second is not None:
+            weights += float(np.abs(axis.second.rows(np.array([first]))[1]).sum())
+    values = np.asarray(point.data[tuple(near)], np.float64)
+    dtype = point.data.dtype
+    epsilon = np.finfo(dtype if dtype.char in "efd" else np.float64).eps
+    return float(np.abs(values).max() * epsilon * weights)

@@ -1,0 +1,331 @@
+"""Finite-difference operators: for each grid index a start and a row of weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dhess.errors import GridError
+
+if TYPE_CHECKING:
+    from dhess.grid import Axis, Floats, Grid
+
+    Ints = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+
+
+def fornberg(nodes: Floats, derivative: int) -> Floats:
+    """Return the weights of the derivative at 0 on each row of nodes.
+
+    Parameters
+    ----------
+    nodes
+        Positions relative to the place of the derivative, shape (rows, width).
+    derivative
+        Which derivative, below width.
+
+    Returns
+    -------
+    Shape (rows, width); exact for polynomials of degree below width.
+
+    Notes
+    -----
+    B. Fornberg, "Generation of finite difference formulas on arbitrarily spaced grids",
+    Mathematics of Computation 51 (1988), 699-706, run on all rows at once.
+
+    Examples
+    --------
+    >>> fornberg(np.array([[-1.0, 0.0, 1.0], [0.0, 1.0, 2.0]]), 1)
+    array([[-0.5,  0. ,  0.5],
+           [-1.5,  2. , -0.5]])
+    """
+    rows, width = nodes.shape
+    c = np.zeros((derivative + 1, rows, width))
+    c[0, :, 0] = 1.0
+    product = np.ones(rows)
+    for i in range(1, width):
+        before, product = product, np.ones(rows)
+        for j in range(i):
+            apart = nodes[:, i] - nodes[:, j]
+            product = product * apart
+            if j == i - 1:
+                for m in range(derivative, -1, -1):
+                    lower = m * c[m - 1, :, j] if m else 0.0
+                    c[m, :, i] = before / product * (lower - nodes[:, j] * c[m, :, j])
+            for m in range(derivative, -1, -1):
+                lower = m * c[m - 1, :, j] if m else 0.0
+                c[m, :, j] = (nodes[:, i] * c[m, :, j] - lower) / apart
+    return c[derivative]
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """One derivative along one axis: (D f)_i = sum over t of weights[i, t] f[start[i] + t].
+
+    Rows between ``low`` and ``high`` start at i - reach, the ends have rows of their own. An even
+    axis keeps a single row for the whole interior, so that its size does not matter.
+    """
+
+    size: int
+    low: int
+    high: int
+    reach: int
+    inner: Floats
+    """Weights of the interior, shape (1, width) if even, else (high - low, width)."""
+    ends: tuple[Ints, Floats]
+    """Starts and weights of the indices below ``low`` and from ``high`` on."""
+    begin: int
+    """Index that the first row of ``inner`` is for, if there is one per index."""
+
+    def rows(self, index: Ints) -> tuple[Ints, Floats]:
+        """Return starts, shape (len(index),), and weights, shape (len(index), width).
+
+        Weights are aligned left, so that the first of each row is not zero, and filled with zeros
+        on the right.
+        """
+        starts = index - self.reach
+        width = max(self.inner.shape[1], self.ends[1].shape[1])
+        weights = np.zeros((index.size, width))
+        inside = (index >= self.low) & (index < self.high)
+        if inside.any():
+            pick = index[inside] - self.begin if len(self.inner) > 1 else index[inside] * 0
+            weights[inside, : self.inner.shape[1]] = self.inner[pick]
+        outside = ~inside
+        k = np.where(index < self.low, index, index - self.high + self.low)[outside]
+        starts[outside] = self.ends[0][k]
+        weights[outside, : self.ends[1].shape[1]] = self.ends[1][k]
+        return _left_aligned(starts, weights)
+
+    def cut(self, first: int, last: int) -> Operator:
+        """Return the operator with the rows of a range only, to travel with a block."""
+        if len(self.inner) == 1:
+            return self
+        a, b = (min(max(i, self.low), self.high) - self.begin for i in (first, last))
+        inner = self.inner[a : max(b, a + 1)] if a < len(self.inner) else self.inner[-1:]
+        return replace(self, inner=inner, begin=min(a, len(self.inner) - 1) + self.begin)
+
+    def nodes(self, index: Ints) -> tuple[int, int]:
+        """Return the range of indices that some rows read."""
+        starts, weights = self.rows(index)
+        used = weights.shape[1] - np.argmax(weights[:, ::-1] != 0, axis=1)
+        return int(starts.min()), int((starts + used).max())
+
+
+def _left_aligned(starts: Ints, weights: Floats) -> tuple[Ints, Floats]:
+    for _ in range(weights.shape[1] - 1):
+        empty = weights[:, 0] == 0
+        if not empty.any():
+            break
+        weights[empty] = np.roll(weights[empty], -1, axis=1)
+        starts = starts + empty
+    return starts, weights
+
+
+@dataclass(frozen=True, eq=False)
+class AxisStencil:
+    """The operators that a measure needs along one axis."""
+
+    axis: Axis
+    first: Operator | None
+    second: Operator | None
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """Those of the two that are there."""
+        return tuple(op for op in (self.first, self.second) if op is not None)
+
+    @property
+    def regular(self) -> tuple[int, int]:
+        """Range of the indices at which no operator is one-sided."""
+        low = max(op.low for op in self.operators)
+        high = min(op.high for op in self.operators)
+        return low, max(low, high)
+
+    @property
+    def halo(self) -> int:
+        """How many ghost cells a block needs of its neighbour."""
+        return max(op.reach for op in self.operators)
+
+    def cut(self, first: int, last: int) -> AxisStencil:
+        """Return the stencil with the weights of a range only, to travel with a block."""
+        axis = replace(self.axis, offsets=None)
+        operators = (op and op.cut(first, last) for op in (self.first, self.second))
+        return AxisStencil(axis, *operators)
+
+    @property
+    def least(self) -> int:
+        """How long the first and the last block must be for the one-sided rows to fit.
+
+        A one-sided row reaches deeper into the array than the halo; with a first block this long,
+        block and halo still hold it.
+        """
+        low, high = self.regular
+        size = self.axis.size
+        if low >= high:
+            return size
+        inward = 1
+        if low:
+            inward = max(inward, self.nodes(0, low)[1])
+        if high < size:
+            inward = max(inward, size - self.nodes(high, size)[0])
+        return max(inward - self.halo, self.halo)
+
+    def nodes(self, first: int, last: int) -> tuple[int, int]:
+        """Return the range of indices that the points ``first`` to ``last`` read, themselves too.
+
+        Only the ends of the range and those of the axis can reach furthest.
+        """
+        low, high = self.regular
+        near = {first, last - 1, *range(first, min(low, last)), *range(max(high, first), last)}
+        near |= {i for i in (low, high - 1) if first <= i < last}
+        index = np.array(sorted(near))
+        reads = [op.nodes(index) for op in self.operators]
+        return min(first, *(r[0] for r in reads)), max(last, *(r[1] for r in reads))
+
+
+@dataclass(frozen=True, eq=False)
+class Stencil:
+    """What a measure needs around a point, along every differentiated axis."""
+
+    grid: Grid
+    axes: tuple[AxisStencil, ...]
+    gradient: bool
+    hessian: bool
+
+    @classmethod
+    def of(cls, grid: Grid, scheme: str, order: int, *, gradient: bool, hessian: bool) -> Stencil:
+        """Make the operators for a gradient, a Hessian, or both.
+
+        Raises
+        ------
+        GridError
+            If an axis has fewer points than an operator needs.
+        """
+        mixed = hessian and len(grid.axes) > 1
+        axes = []
+        for axis in grid.axes:
+            first = _first(axis, scheme, order) if gradient or mixed else None
+            second = _second(axis, scheme, order) if hessian else None
+            axes.append(AxisStencil(axis, first, second))
+        return cls(grid, tuple(axes), gradient, hessian)
+
+    def restricted(self, *, gradient: bool, hessian: bool) -> Stencil:
+        """Return the stencil for less than this one is for."""
+        mixed = hessian and len(self.axes) > 1
+        axes = tuple(
+            replace(
+                s,
+                first=s.first if gradient or mixed else None,
+                second=s.second if hessian else None,
+            )
+            for s in self.axes
+        )
+        return replace(self, axes=axes, gradient=gradient, hessian=hessian)
+
+    @property
+    def uniform(self) -> bool:
+        """Whether every axis is even."""
+        return all(s.axis.uniform for s in self.axes)
+
+    @property
+    def token(self) -> tuple[object, ...]:
+        """What tells it from another stencil on data of the same shape."""
+        ends = [(op.inner, op.ends) for s in self.axes for op in s.operators]
+        return self.gradient, self.hessian, [s.axis.position for s in self.axes], ends
+
+    def along(self, position: int) -> AxisStencil | None:
+        """Return the stencil along one axis of the array, None for a batch dimension."""
+        return next((s for s in self.axes if s.axis.position == position), None)
+
+
+def _first(axis: Axis, scheme: str, order: int) -> Operator:
+    if scheme == "iterated":
+        return _numpy_gradient(axis)
+    return _windowed(axis, 1, inside=order + 1, outside=order + 1)
+
+
+def _second(axis: Axis, scheme: str, order: int) -> Operator:
+    if scheme == "iterated":
+        return _squared(_numpy_gradient(axis))
+    if axis.uniform:
+        return _windowed(axis, 2, inside=order + 1, outside=order + 2)
+    # An even number of nodes would do for the order, but would lean to one side.
+    width = min(order + 3, max(axis.size, order + 2))
+    return _windowed(axis, 2, inside=width, outside=width)
+
+
+def _require(axis: Axis, least: int, what: str) -> None:
+    if axis.size < least:
+        raise GridError(
+            f"dimension {axis.name!r} has {axis.size} point{'s' * (axis.size != 1)}, and the "
+            f"{what} needs at least {least}; leave it out of dims, or bring more points"
+        )
+
+
+def _windowed(axis: Axis, derivative: int, *, inside: int, outside: int) -> Operator:
+    """Centred windows of ``inside`` nodes, and at the ends one-sided ones of ``outside``."""
+    name = "first derivative" if derivative == 1 else "second derivative"
+    _require(axis, outside, name)
+    reach, size = inside // 2, axis.size
+    low = reach if inside % 2 else size
+    high = max(size - reach, low)
+    index = np.r_[0:low, high:size]
+    starts = np.clip(index - outside // 2, 0, size - outside)
+    ends = _weights(axis, index, starts, outside, derivative)
+    core = np.array([low]) if axis.uniform else np.arange(low, high)
+    if low >= high:
+        inner = np.zeros((1, inside))
+    else:
+        inner = _weights(axis, core, core - reach, inside, derivative)
+    return Operator(size, low, high, reach, inner, (starts, ends), low)
+
+
+def _weights(axis: Axis, index: Ints, starts: Ints, width: int, derivative: int) -> Floats:
+    nodes = starts[:, None] + np.arange(width)
+    if axis.step is not None:
+        # On whole numbers the weights are exact; the step enters once.
+        away = (nodes - index[:, None]).astype(np.float64)
+        return fornberg(away, derivative) / axis.step**derivative
+    assert axis.offsets is not None
+    return fornberg(axis.offsets[nodes] - axis.offsets[index][:, None], derivative)
+
+
+def _numpy_gradient(axis: Axis) -> Operator:
+    """Return the operator of `numpy.gradient` with its default edge_order=1."""
+    _require(axis, 2, "gradient")
+    size = axis.size
+    index, starts = np.array([0, size - 1]), np.array([0, size - 2])
+    ends = _weights(axis, index, starts, 2, 1)
+    low, high = 1, max(size - 1, 1)
+    core = np.array([1]) if axis.uniform else np.arange(low, high)
+    inner = _weights(axis, core, core - 1, 3, 1) if size > 2 else np.zeros((1, 3))
+    return Operator(size, low, high, 1, inner, (starts, ends), low)
+
+
+def _squared(op: Operator) -> Operator:
+    """Return the operator applied twice."""
+    size = op.size
+    low, high = 2, max(size - 2, 2)
+    if low >= high:
+        low = high = size
+    index = np.r_[0:low, high:size]
+    starts, ends = _composed(op, index)
+    core = np.array([low]) if len(op.inner) == 1 else np.arange(low, high)
+    inner = _composed(op, core)[1] if low < high else np.zeros((1, 5))
+    return Operator(size, low, high, 2, inner, (starts, ends), low)
+
+
+def _composed(op: Operator, index: Ints) -> tuple[Ints, Floats]:
+    """Return starts and weights, width at most 5, of the rows ``index`` of op applied twice."""
+    width = min(2 * op.inner.shape[1] - 1, op.size)
+    starts = np.clip(index - width // 2, 0, op.size - width)
+    weights = np.zeros((index.size, width))
+    begin, outer = op.rows(index)
+    for t in range(outer.shape[1]):
+        start, inner = op.rows(np.minimum(begin + t, op.size - 1))
+        for s in range(inner.shape[1]):
+            product = outer[:, t] * inner[:, s]
+            row = np.flatnonzero(product)
+            weights[row, (start - starts)[row] + s] += product[row]
+    return starts, weights
