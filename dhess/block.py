@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
     Range = tuple[int, int]
+    Part = tuple[tuple[Range, ...], tuple[int, ...], bool, bool]
+    """Ranges of a box, the order of its axes, and the ``even`` and ``row`` of `_job`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,41 +133,43 @@ def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _jobs(stencil: Stencil, block: Block) -> Iterator[Job]:
     straight = tuple(range(len(block.ranges)))
-    yield from _turned(stencil, block, block.ranges, straight, left=len(straight) - 1)
+    table = _Table(stencil)
+    for ranges, axes, even, row in _turned(stencil, block.ranges, straight, len(straight) - 1):
+        yield _job(table, block, ranges, axes, even=even, row=row)
 
 
 def _turned(
-    stencil: Stencil,
-    block: Block,
-    ranges: tuple[Range, ...],
-    axes: tuple[int, ...],
-    left: int,
-) -> Iterator[Job]:
+    stencil: Stencil, ranges: tuple[Range, ...], axes: tuple[int, ...], left: int
+) -> Iterator[Part]:
+    """Cut off the ends of the row and turn their axis to the front, as often as there are axes."""
     """Cut off the ends of the row and turn their axis to the front, as often as there are axes."""
     row = axes[-1]
     axis = stencil.along(row)
     if axis is None:
-        yield from _straight(stencil, block, ranges, axes, row=False)
+        yield from _straight(stencil, ranges, axes, row=False)
         return
     for part, name in _cut(axis, ranges[row]):
         cut = (*ranges[:row], part, *ranges[row + 1 :])
         if name == "middle":
-            yield from _straight(stencil, block, cut, axes, row=not axis.axis.uniform)
+            yield from _straight(stencil, cut, axes, row=not axis.axis.uniform)
         elif left > 0:
-            yield from _turned(stencil, block, cut, (row, *axes[:-1]), left - 1)
+            yield from _turned(stencil, cut, (row, *axes[:-1]), left - 1)
         else:
-            yield from _straight(stencil, block, cut, axes, row=True)
+            yield from _straight(stencil, cut, axes, row=True)
 
 
 def _straight(
-    stencil: Stencil, block: Block, ranges: tuple[Range, ...], axes: tuple[int, ...], *, row: bool
-) -> Iterator[Job]:
-    interior = stencil.uniform and axes == tuple(range(len(axes))) and not row
-    if not interior:
-        yield _job(stencil, block, ranges, axes, even=False, row=row)
+    stencil: Stencil, ranges: tuple[Range, ...], axes: tuple[int, ...], *, row: bool
+) -> Iterator[Part]:
+    if row or not stencil.uniform or axes != tuple(range(len(axes))):
+        yield ranges, axes, False, row
         return
-    for part, even in _interior(stencil, ranges):
-        yield _job(stencil, block, part, axes, even=even, row=False)
+    last = len(axes) - 1
+    for part, d in _interior(stencil, ranges):
+        # The slabs along the axis before the row have rows that lie far apart; on a copy with that
+        # axis in front they lie together and are passed as long ones.
+        turned = (d, *axes[:d], *axes[d + 1 :]) if 0 < d == last - 1 else axes
+        yield part, turned, d < 0, False
 
 
 def _cut(axis: AxisStencil, whole: Range) -> Iterator[tuple[Range, str]]:
@@ -179,8 +183,8 @@ def _cut(axis: AxisStencil, whole: Range) -> Iterator[tuple[Range, str]]:
 
 def _interior(
     stencil: Stencil, ranges: tuple[Range, ...]
-) -> Iterator[tuple[tuple[Range, ...], bool]]:
-    """Cut off what is one-sided along any other axis; the interior comes with True."""
+) -> Iterator[tuple[tuple[Range, ...], int]]:
+    """Cut off what is one-sided along another axis, named with it; the interior comes with -1."""
     rest = list(ranges)
     for d in range(len(ranges) - 1):
         axis = stencil.along(d)
@@ -191,15 +195,149 @@ def _interior(
             if name == "middle":
                 middle = part
             else:
-                yield (*rest[:d], part, *rest[d + 1 :]), False
+                yield (*rest[:d], part, *rest[d + 1 :]), d
         if middle is None:
             return
         rest[d] = middle
-    yield tuple(rest), True
+    yield tuple(rest), -1
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """The rows of an operator for a range of points, in both forms that kernels take."""
+
+    starts: Array
+    """First node minus index, shape (points,)."""
+    widths: Array
+    weights: Array
+    """Shape (width, points)."""
+    differences: tuple[Array, Array, Array, Array]
+    """Plus, minus and factor, shape (points, most), in steps along the axis; count (points,)."""
+
+    @classmethod
+    def of(cls, op: Operator, points: Range, *, second: bool) -> _Rows:
+        """Look up rows and take them apart."""
+        index = np.arange(*points)
+        starts, weights = op.rows(index)
+        starts = starts - index
+        widths = weights.shape[1] - np.argmax(weights[:, ::-1] != 0, axis=1)
+        return cls(starts, widths, weights.T, _differences(starts, widths, weights, second=second))
+
+
+def _differences(
+    starts: Array, widths: Array, weights: Array, *, second: bool
+) -> tuple[Array, Array, Array, Array]:
+    """Write rows of weights that sum to zero as differences: plus, minus, factor, count.
+
+    A central row becomes differences over its middle, any other one differences from its first
+    node: both give exactly zero on a constant, and touch no node of weight zero.
+
+    Examples
+    --------
+    >>> one = np.ones(1, int)
+    >>> plus, minus, factor, _ = _differences(-one, 3 * one, np.array([[1.0, -2, 1]]), second=True)
+    >>> plus, minus, factor
+    (array([[ 1, -1]]), array([[0, 0]]), array([[1., 1.]]))
+    """
+    most = max(weights.shape[1] - 1, 1)
+    plus, minus = np.zeros((2, len(starts), most), np.int64)
+    factor = np.zeros((len(starts), most))
+    count = np.zeros(len(starts), np.int64)
+
+    def add(rows: Array, ahead: Array, behind: Array, weight: Array) -> None:
+        used = weight != 0
+        rows = rows[used]
+        plus[rows, count[rows]], minus[rows, count[rows]] = ahead[used], behind[used]
+        factor[rows, count[rows]] = weight[used]
+        count[rows] += 1
+
+    for width in np.unique(widths):
+        of_width = np.flatnonzero(widths == width)
+        w, half = weights[of_width, :width], width // 2
+        mirrored = w[:, ::-1] if second else -w[:, ::-1]
+        central = (width % 2 == 1) & (starts[of_width] == -half) & (w == mirrored).all(axis=1)
+        rows, w_rows = of_width[central], w[central]
+        for t in range(1, width - half):
+            far = np.full(len(rows), t)
+            if second:
+                add(rows, far, 0 * far, w_rows[:, half + t])
+                add(rows, -far, 0 * far, w_rows[:, half + t])
+            else:
+                add(rows, far, -far, w_rows[:, half + t])
+        rows, w_rows = of_width[~central], w[~central]
+        for t in range(1, width):
+            add(rows, starts[rows] + t, starts[rows], w_rows[:, t])
+    return plus, minus, factor, count
+
+
+class _Table:
+    """Nodes and weights of ranges of points, each looked up once for all boxes of a block."""
+
+    def __init__(self, stencil: Stencil) -> None:
+        self.stencil = stencil
+        self._nodes: dict[tuple[int, Range], Range] = {}
+        self._rows: dict[tuple[Operator, Range], _Rows] = {}
+
+    def nodes(self, d: int, points: Range) -> Range:
+        """Return the range of indices that points read along a dimension."""
+        if (d, points) not in self._nodes:
+            axis = self.stencil.along(d)
+            self._nodes[d, points] = points if axis is None else axis.nodes(*points)
+        return self._nodes[d, points]
+
+    def rows(self, k: int, points: Range) -> tuple[_Rows | None, _Rows | None]:
+        """Return the rows of the first and the second derivative along an axis."""
+        axis = self.stencil.axes[k]
+        for op in axis.operators:
+            if (op, points) not in self._rows:
+                self._rows[op, points] = _Rows.of(op, points, second=op is axis.second)
+        first = None if axis.first is None else self._rows[axis.first, points]
+        second = None if axis.second is None else self._rows[axis.second, points]
+        return first, second
+
+    def differences(
+        self, ranges: tuple[Range, ...], strides: dict[int, int], *, even: bool, row: int
+    ) -> tuple[Array, Array, Array, Array]:
+        """Return the differences of all axes but the row, in elements of the block."""
+        found = []
+        for k, axis in enumerate(self.stencil.axes):
+            d = axis.axis.position
+            if k != row:
+                a, b = ranges[d]
+                both = self.rows(k, (a, a + 1 if even else b))
+                found += [(o, k, strides[d], r) for o, r in enumerate(both) if r is not None]
+        n = len(self.stencil.axes)
+        longest = max((len(r.starts) for *_, r in found), default=1)
+        most = max((r.differences[0].shape[1] for *_, r in found), default=1)
+        plus, minus = np.zeros((2, 2, n, longest, most), np.int64)
+        factor = np.zeros((2, n, longest, most))
+        count = np.zeros((2, n, longest), np.int64)
+        for o, k, stride, r in found:
+            size, width = r.differences[0].shape
+            plus[o, k, :size, :width] = r.differences[0] * stride
+            minus[o, k, :size, :width] = r.differences[1] * stride
+            factor[o, k, :size, :width] = r.differences[2]
+            count[o, k, :size] = r.differences[3]
+        return plus, minus, factor, count
+
+    def along_row(self, k: int, points: Range) -> tuple[Array, Array, Array]:
+        """Return starts, widths and weights of both derivatives, point by point."""
+        if k < 0:
+            points = (0, 0)
+        size = points[1] - points[0]
+        both = self.rows(k, points) if size else (None, None)
+        widest = max((len(r.weights) for r in both if r is not None), default=1)
+        starts, widths = np.zeros((2, 2, size), np.int64)
+        weights = np.zeros((2, widest, size))
+        for o, r in enumerate(both):
+            if r is not None:
+                starts[o], widths[o] = r.starts, r.widths
+                weights[o, : len(r.weights)] = r.weights
+        return starts, widths, weights
 
 
 def _job(
-    stencil: Stencil,
+    table: _Table,
     block: Block,
     ranges: tuple[Range, ...],
     axes: tuple[int, ...],
@@ -211,11 +349,15 @@ def _job(
 
     ``even``: all weights are constant. ``row``: those along the row differ from point to point.
     """
-    flat, shape, origin = _flat(stencil, block, ranges, axes)
+    stencil = table.stencil
+    flat, shape, origin = _flat(table, block, ranges, axes)
     strides = _strides(shape)
     base = sum((ranges[d][0] - o) * s for d, o, s in zip(axes, origin, strides, strict=True))
     along = [axes.index(s.axis.position) for s in stencil.axes]
-    starts, widths, weights = _tables(stencil, ranges, even=even)
+    r = along.index(len(axes) - 1) if row else -1
+    by_dimension = dict(zip(axes, strides, strict=True))
+    plus, minus, factor, counts = table.differences(ranges, by_dimension, even=even, row=r)
+    starts, widths, weights = table.along_row(r, ranges[axes[-1]])
     box = boxes.Box(
         base=int(base),
         shape=np.array([ranges[d][1] - ranges[d][0] for d in axes], dtype=np.int64),
@@ -223,9 +365,14 @@ def _job(
         along=np.array(along, dtype=np.int64),
         gradient=stencil.gradient,
         hessian=stencil.hessian,
-        row=along.index(len(axes) - 1) if row and len(axes) - 1 in along else -1,
         even=even,
         runs=_runs(stencil, ranges, axes, even=even),
+        plus=plus,
+        minus=minus,
+        factor=factor,
+        counts=counts,
+        row=r,
+        pieces=_pieces(starts, widths),
         starts=starts,
         widths=widths,
         weights=weights,
@@ -234,19 +381,15 @@ def _job(
 
 
 def _flat(
-    stencil: Stencil, block: Block, ranges: tuple[Range, ...], axes: tuple[int, ...]
+    table: _Table, block: Block, ranges: tuple[Range, ...], axes: tuple[int, ...]
 ) -> tuple[Array, tuple[int, ...], tuple[int, ...]]:
     """Return flat data that holds all nodes of a box, its shape and its global origin.
 
     Data that kernels can read in place is not copied.
     """
     data, origin = block.data, block.origin
-    readable = data.dtype.char in "fd" and data.dtype.isnative and data.flags.c_contiguous
-    if axes != tuple(range(len(axes))) or not readable:
-        nodes = []
-        for d, (a, b) in enumerate(ranges):
-            axis = stencil.along(d)
-            nodes.append((a, b) if axis is None else axis.nodes(a, b))
+    if axes != tuple(range(len(axes))) or not readable(data):
+        nodes = [table.nodes(d, points) for d, points in enumerate(ranges)]
         cut = tuple(slice(a - o, b - o) for (a, b), o in zip(nodes, origin, strict=True))
         dtype = data.dtype.newbyteorder("=") if data.dtype.char in "fd" else np.dtype("f8")
         data = np.ascontiguousarray(data[cut].transpose(axes), dtype=dtype)
@@ -256,33 +399,23 @@ def _flat(
     return flat, data.shape, origin
 
 
-def _tables(
-    stencil: Stencil, ranges: tuple[Range, ...], *, even: bool
-) -> tuple[Array, Array, Array]:
-    """Return starts, widths and weights of both derivatives, cut to a box."""
-    rows: list[tuple[int, int, Array, Array]] = []
-    for k, axis in enumerate(stencil.axes):
-        a, b = ranges[axis.axis.position]
-        index = np.arange(a, a + 1 if even else b)
-        for d, op in enumerate((axis.first, axis.second)):
-            if op is not None:
-                rows.append((d, k, *_cut_rows(op, index)))
-    longest = max(starts.size for _, _, starts, _ in rows)
-    widest = max(w.shape[1] for _, _, _, w in rows)
-    n = len(stencil.axes)
-    starts = np.zeros((2, n, longest), np.int64)
-    widths = np.zeros((2, n, longest), np.int64)
-    weights = np.zeros((2, n, widest, longest))
-    for d, k, begin, w in rows:
-        starts[d, k, : begin.size] = begin
-        widths[d, k, : begin.size] = w.shape[1] - np.argmax(w[:, ::-1] != 0, axis=1)
-        weights[d, k, : w.shape[1], : begin.size] = w.T
-    return starts, widths, weights
+def _pieces(starts: Array, widths: Array) -> Array:
+    """Return for each index up to which one starts and widths stay the same.
+
+    Examples
+    --------
+    >>> _pieces(np.array([[0, -1, -1, -2]]), np.array([[3, 3, 3, 3]])).tolist()
+    [1, 3, 3, 4]
+    """
+    alike = np.concatenate([starts, widths])
+    changes = np.flatnonzero((alike[:, 1:] != alike[:, :-1]).any(axis=0)) + 1
+    ends = np.append(changes, alike.shape[1])
+    return np.repeat(ends, np.diff(ends, prepend=0))
 
 
-def _cut_rows(op: Operator, index: Array) -> tuple[Array, Array]:
-    starts, weights = op.rows(index)
-    return starts - index, weights
+def readable(data: Array) -> bool:
+    """Tell whether kernels can read data in place."""
+    return data.dtype.char in "fd" and data.dtype.isnative and data.flags.c_contiguous
 
 
 def _runs(

@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import re
-import signal
 import threading
 import time
 from pathlib import Path
@@ -30,6 +29,9 @@ __all__ = ["connect", "local_cluster", "tls"]
 # is memory that the process keeps (450 MB instead of 150 MB at rest).
 _KEEP_BYTES = 2147483648
 _ALLOCATOR = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+# A terminal sends Ctrl-C to the workers too, and one that dies of it prints two tracebacks. As text
+# and not as a function of this module, which would import all of dhess (2 s) before it starts.
+_LEAVE_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 _LOGGING = "DASK_LOGGING__DISTRIBUTED"
 _ENVIRON = "distributed.nanny.pre-spawn-environ"
 
@@ -44,9 +46,9 @@ def local_cluster(
     """Start worker processes of one thread on this machine, and end them with the context.
 
     The client is the default one inside the context, so every Dask computation uses it. The workers
-    listen on the loopback interface only, without a dashboard, and log nothing but what is fatal;
-    your own Dask configuration of the workers' environment or of logging wins. A script needs its
-    ``if __name__ == "__main__":``, since the processes import it.
+    listen on the loopback interface only, without a dashboard, leave Ctrl-C to this process, and
+    log nothing but what is fatal; your own Dask configuration of the workers' environment or of
+    logging wins. A script needs its ``if __name__ == "__main__":``, since the processes import it.
 
     Parameters
     ----------
@@ -56,7 +58,8 @@ def local_cluster(
         Of each worker: bytes, text such as ``"4GB"``, or a share of the machine up to 1. By default
         an equal share of the machine's memory.
     **kw
-        Handed to `distributed.LocalCluster`; ``dashboard_address=":8787"`` turns the dashboard on.
+        Handed to `distributed.LocalCluster`; ``dashboard_address="127.0.0.1:8787"`` turns the
+        dashboard on.
 
     Yields
     ------
@@ -72,8 +75,9 @@ def local_cluster(
     Examples
     --------
     >>> import dhess
-    >>> with dhess.local_cluster(2) as client:  # doctest: +SKIP
-    ...     dhess.find_minimum(dhess.open("dem.zarr"))
+    >>> with dhess.local_cluster(1, memory_limit="1GB") as client:
+    ...     client.submit(pow, 2, 10).result()
+    1024
     """
     from distributed import Client, LocalCluster
 
@@ -85,7 +89,7 @@ def local_cluster(
         "dashboard_address": "127.0.0.1:0",
         "scheduler_kwargs": {"dashboard": "dashboard_address" in kw},
         "silence_logs": logging.CRITICAL,
-        "preload": [*dask.config.get("distributed.worker.preload"), __name__],
+        "preload": [*dask.config.get("distributed.worker.preload"), _LEAVE_CTRL_C],
         **({} if memory_limit is None else {"memory_limit": _memory(memory_limit)}),
         **kw,
     }
@@ -181,14 +185,6 @@ def tls(
     return Security(
         tls_ca_file=ca, tls_client_cert=cert, tls_client_key=key, require_encryption=True
     )
-
-
-def dask_setup(_worker: object) -> None:
-    """Leave Ctrl-C to the process that started the workers (called by Dask in each of them).
-
-    A terminal sends it to all of them, and a worker that dies of it prints two tracebacks.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _worker_count(n_workers: Any) -> int:

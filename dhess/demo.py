@@ -185,9 +185,9 @@ def _search_terrain(
     rows, columns = height.shape
     say(
         f"   {rows} × {columns} points near Jacksboro, Tennessee. The model has whole metres on a\n"
-        "   grid of 1/1200°: it was put on axes in metres and smoothed by a Gaussian of "
-        f"{SIGMA} steps,\n   since the stairs between whole metres would be all the curvature. "
-        f"Stored as {store},\n   opened in chunks, and searched by a cluster of processes:"
+        "   grid of 1/1200°. It was put on axes in metres, and smoothed by a Gaussian of\n"
+        f"   {SIGMA} steps, since the stairs between whole metres would be all the curvature.\n"
+        "   Stored as Zarr, opened in chunks, and searched by a cluster of processes:"
     )
     stored = open_source(store)
     with local_cluster(n_workers):

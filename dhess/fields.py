@@ -14,7 +14,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
-from dhess.block import Block, write_components, write_measure
+from dhess.block import Block, readable, write_components, write_measure
 from dhess.errors import InputError
 from dhess.grid import Grid
 from dhess.halo import map_blocks
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Field = xr.DataArray | xr.Dataset
 
 TILE = 1 << 20
-"""Points of a tile: enough to make starting a kernel cheap, few enough to share among threads."""
+"""Points of a tile at least: fewer are not worth starting a kernel and its edges for."""
 
 
 @dataclass(frozen=True)
@@ -346,20 +346,18 @@ def threads() -> int:
     return len(usable(0)) if usable else os.cpu_count() or 1
 
 
-def tiles(shape: tuple[int, ...], workers: int) -> list[tuple[Range, ...]]:
-    """Cut an array into parts for threads, along its leading dimensions, in C order.
+def tiles(shape: tuple[int, ...], points: int) -> list[tuple[Range, ...]]:
+    """Cut an array along its leading dimensions into parts of about that many points, in C order.
 
     Examples
     --------
-    >>> tiles((4, 1000, 1000), 2)
+    >>> tiles((4, 1000, 1000), 2_000_000)
     [((0, 2), (0, 1000), (0, 1000)), ((2, 4), (0, 1000), (0, 1000))]
     """
-    size = math.prod(shape)
-    want = size if workers == 1 else max(TILE, size // (4 * workers))
     sizes = list(shape)
     for d in range(len(shape)):
         inner = math.prod(shape[d + 1 :])
-        sizes[d] = max(1, min(shape[d], want // inner))
+        sizes[d] = max(1, min(shape[d], points // inner))
         if sizes[d] > 1:
             break
     cuts = [
@@ -369,10 +367,17 @@ def tiles(shape: tuple[int, ...], workers: int) -> list[tuple[Range, ...]]:
     return list(itertools.product(*cuts))
 
 
-def in_threads(work: Callable[[tuple[Range, ...]], Any], shape: tuple[int, ...]) -> list[Any]:
-    """Run a function on every tile of an array in memory; kernels release the lock."""
+def in_threads(
+    work: Callable[[tuple[Range, ...]], Any], shape: tuple[int, ...], data: Array
+) -> list[Any]:
+    """Run a function on every tile of points in memory; kernels release the lock.
+
+    Data that kernels cannot read in place is copied tile by tile, so such tiles are kept small.
+    """
     workers = threads()
-    parts = tiles(shape, workers)
+    size = math.prod(shape)
+    points = max(TILE, -(-size // workers))
+    parts = tiles(shape, points if readable(data) else min(points, 4 * TILE))
     if len(parts) == 1 or workers == 1:
         return [work(part) for part in parts]
     with ThreadPoolExecutor(workers) as pool:
@@ -386,7 +391,7 @@ def _eager(values: Array, stencil: Stencil, quantity: Quantity, dtype: np.dtype[
     def work(ranges: tuple[Range, ...]) -> None:
         _write(stencil, Block(values, (0,) * values.ndim, ranges), quantity, out, whole)
 
-    in_threads(work, values.shape)
+    in_threads(work, values.shape, values)
     return out
 
 

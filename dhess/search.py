@@ -194,7 +194,7 @@ def _eagerly(values: Array, own: Stencil, full: Stencil, query: Query) -> Candid
         part = tuple((a + o, b + o) for (a, b), o in zip(ranges, origin, strict=True))
         return _candidates(own, Block(values, (0,) * values.ndim, part), query)
 
-    best = Candidates.merge(in_threads(work, shape), query.k)
+    best = Candidates.merge(in_threads(work, shape, values), query.k)
     whole = tuple((0, size) for size in values.shape)
     return _described(full, Block(values, (0,) * values.ndim, whole), best, query)
 

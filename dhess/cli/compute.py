@@ -11,8 +11,12 @@ from dhess.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SMALL: Final = 256 * 2**20
-"""Bytes up to which threads are faster than starting a cluster."""
+SMALL: Final = 2**30
+"""Bytes up to which threads serve, being faster than a cluster that has to start first.
+
+Measured on two cores, threads against processes: 256 MB in 7 s against 18, 2 GB in 24 s against
+34.  Above it processes serve all the same, for their memory is limited and returned.
+"""
 
 
 @dataclass(frozen=True)

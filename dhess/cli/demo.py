@@ -12,7 +12,7 @@ import click
     epilog="""\b
 Examples:
   dhess demo
-  dhess demo --out /tmp/dhess-demo --workers 4""",
+  dhess demo --out pictures --workers 4""",
 )
 @click.option(
     "--out", "folder", default="dhess-demo", show_default=True, metavar="FOLDER",
@@ -25,8 +25,7 @@ def demo(folder: Path, workers: int | None) -> None:
 
     Nothing is downloaded: the elevation model ships with matplotlib.
     """
-    from dhess.cli.outputs import stdout
+    from dhess.cli.outputs import say
     from dhess.demo import run
 
-    console = stdout()
-    run(folder, say=console.print, n_workers=workers)
+    run(folder, say, n_workers=workers)

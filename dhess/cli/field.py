@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -56,10 +57,12 @@ def _lazy(da: xr.DataArray, name: str, options: dict[str, Any]) -> xr.DataArray:
     from dhess import fields
     from dhess.measures import MEASURES
 
+    function: Callable[..., xr.DataArray]
     if name in TENSORS:
-        function: Callable[..., xr.DataArray] = getattr(fields, name)
-        return function(da, **options)
-    if name not in MEASURES:
+        function = getattr(fields, name)
+    elif name in MEASURES:
+        function = partial(fields.measure, name=name)
+    else:
         known = (*MEASURES, *TENSORS)
         raise InputError(f"unknown field {name!r}; {suggest(name, known)}; see 'dhess measures'")
-    return fields.measure(da, name, **options)
+    return function(da, **options)

@@ -15,8 +15,6 @@ from dhess.errors import OutputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rich.console import Console
-
     from dhess.report import Report
 
 PIPE_WIDTH = 240
@@ -44,9 +42,11 @@ def check_files(*paths: str | None, overwrite: bool = False) -> None:
     """
     from dhess.sink import check_output
 
-    for path in paths:
-        if path is not None and path != "-":
-            check_output(path, overwrite=overwrite)
+    files = [path for path in paths if path is not None and path != "-"]
+    for path in files:
+        if files.count(path) > 1:
+            raise OutputError(f"{path!r} is named for two outputs; give each a name of its own")
+        check_output(path, overwrite=overwrite)
 
 
 @contextmanager
@@ -77,14 +77,18 @@ def emit(report: Report, json_file: str | None) -> None:
     with whole_file(json_file) as file:
         if file is not None:
             file.write_text(text, encoding="utf-8")
-    stdout().print(render(report))
+    say(render(report))
 
 
-def stdout() -> Console:
-    """Return a console for stdout that neither guesses colours for numbers nor reads markup."""
+def say(what: Any) -> None:
+    """Print text or a table on stdout, without guessing colours for numbers or reading markup."""
     from rich.console import Console
 
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a λ must not fail on an ASCII terminal
     width = None if sys.stdout.isatty() else PIPE_WIDTH
-    return Console(file=sys.stdout, markup=False, highlight=False, emoji=False, width=width)
+    console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False, width=width)
+    with console.capture() as captured:  # rich would leave the process when a pipe breaks
+        console.print(what)
+    sys.stdout.write(captured.get())
+    sys.stdout.flush()

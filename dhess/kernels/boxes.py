@@ -17,11 +17,11 @@ from dhess.kernels.measures import (
 )
 from dhess.kernels.rows import (
     bent_1,
-    bent_2,
     bent_3,
     derive,
     derive_along,
     derive_mixed,
+    norm_3,
     twisted_1,
     twisted_3,
 )
@@ -56,158 +56,139 @@ class Box(NamedTuple):
     """Whether first derivatives are wanted."""
     hessian: bool
     """Whether second derivatives are wanted."""
-    row: int
-    """Which differentiated dimension is the row and has weights per point; -1: none."""
     even: bool
-    """Whether all weights are the same everywhere: columns of the tables then have length 1."""
+    """Whether all weights are the same everywhere; indices of the tables then have length 1."""
     runs: NDArray[np.int64]
     """For each index of the axis before the row: up to which one the weights stay the same."""
+    plus: NDArray[np.int64]
+    """Derivatives as weighted differences: where they add, relative to the point in elements of the
+    block. Shape (2, n, longest axis, most differences); [0] first derivative, [1] second."""
+    minus: NDArray[np.int64]
+    """Where they subtract."""
+    factor: NDArray[np.float64]
+    """By what they are multiplied."""
+    counts: NDArray[np.int64]
+    """How many there are, shape (2, n, longest axis)."""
+    row: int
+    """Which differentiated dimension is the row and has weights per point; -1: none."""
+    pieces: NDArray[np.int64]
+    """Of such a row, for each index: up to which one the windows are alike."""
     starts: NDArray[np.int64]
-    """First node minus index, shape (2, n, longest axis); [0] first derivative, [1] second."""
+    """Of such a row: first node minus index, shape (2, points)."""
     widths: NDArray[np.int64]
-    """Number of nodes, shape as starts."""
+    """Of such a row: number of nodes, shape (2, points)."""
     weights: NDArray[np.float64]
-    """Weights, shape (2, n, widest, longest axis); zeros fill up narrow rows."""
-
-
-@inner
-def differences(box, d, k, i, plus, minus, weight):  # type: ignore[no-untyped-def]
-    """Write the derivative d along k at index i as differences; return how many there are.
-
-    A central row becomes differences over its middle, any other one differences from its first
-    node: both give exactly zero on a constant, and touch no node of weight zero.
-    """
-    stride = box.strides[box.along[k]]
-    start, width = box.starts[d, k, i], box.widths[d, k, i]
-    w = box.weights[d, k, :, i]
-    count = 0
-    half = width // 2
-    central = width % 2 == 1 and start == -half
-    if central:
-        for t in range(half):
-            central = central and w[t] == (w[width - 1 - t] if d else -w[width - 1 - t])
-    if central and d == 0:
-        central = w[half] == 0.0
-    if central:
-        for t in range(1, half + 1):
-            if w[half + t] != 0.0:
-                if d == 0:
-                    plus[count], minus[count] = t * stride, -t * stride
-                    weight[count] = w[half + t]
-                    count += 1
-                else:
-                    plus[count], minus[count] = t * stride, 0
-                    plus[count + 1], minus[count + 1] = -t * stride, 0
-                    weight[count] = w[half + t]
-                    weight[count + 1] = w[half + t]
-                    count += 2
-        return count
-    for t in range(1, width):
-        if w[t] != 0.0:
-            plus[count], minus[count] = (start + t) * stride, start * stride
-            weight[count] = w[t]
-            count += 1
-    return count
+    """Of such a row: weights, shape (2, widest, points); zeros fill up narrow ones."""
 
 
 @merged
-def set_differences(box, index, changed, tables, counts):  # type: ignore[no-untyped-def]
-    """Fill the tables of differences for the row at index; axes before ``changed`` stay."""
-    plus, minus, weight = tables
-    for k in range(box.along.size):
-        axis = box.along[k]
-        if axis >= changed and k != box.row:
-            i = 0 if box.even else index[axis]
-            for d in range(2):
-                counts[d, k] = differences(box, d, k, i, plus[d, k], minus[d, k], weight[d, k])
-
-
-@merged
-def across(box, x, p, tables, counts, rows, size):  # type: ignore[no-untyped-def]
+def across(box, x, p, index, rows, size):  # type: ignore[no-untyped-def]
     """Write the derivatives that have the same weights all along the row."""
-    plus, minus, weight = tables
     n = box.along.size
     for k in range(n):
         if k == box.row:
             continue
+        i = 0 if box.even else index[box.along[k]]
+        a, b, w, m = box.plus[0, k, i], box.minus[0, k, i], box.factor[0, k, i], box.counts[0, k, i]
         if box.gradient:
-            out = rows[k, :size]
-            derive(out, x, p, plus[0, k], minus[0, k], weight[0, k], counts[0, k])
+            derive(rows[k, :size], x, p, a, b, w, m)
         if box.hessian:
             out = rows[pair_index(k, k, n), :size]
-            derive(out, x, p, plus[1, k], minus[1, k], weight[1, k], counts[1, k])
+            derive(
+                out,
+                x,
+                p,
+                box.plus[1, k, i],
+                box.minus[1, k, i],
+                box.factor[1, k, i],
+                box.counts[1, k, i],
+            )
             for l in range(k + 1, n):
                 if l != box.row:
-                    out = rows[pair_index(k, l, n), :size]
-                    derive_mixed(out, x, p, k, l, plus[0], minus[0], weight[0], counts[0])
+                    j = 0 if box.even else index[box.along[l]]
+                    derive_mixed(
+                        rows[pair_index(k, l, n), :size],
+                        x,
+                        p,
+                        a,
+                        b,
+                        w,
+                        m,
+                        box.plus[0, l, j],
+                        box.minus[0, l, j],
+                        box.factor[0, l, j],
+                        box.counts[0, l, j],
+                    )
 
 
 @merged
-def lengthwise(box, x, p, begin, tables, counts, rows, size, scratch):  # type: ignore[no-untyped-def]
+def lengthwise(box, x, p, index, rows, size, scratch):  # type: ignore[no-untyped-def]
     """Write the derivatives along the row, in pieces over which the windows do not change."""
-    plus, minus, weight = tables
     n, r = box.along.size, box.row
-    starts, widths = box.starts[:, r], box.widths[:, r]
+    begin = index[index.size - 1]
     end = begin + size
     first = begin
     while first < end:
-        last = first + 1
-        while (
-            last < end
-            and starts[0, last] == starts[0, first]
-            and starts[1, last] == starts[1, first]
-            and widths[0, last] == widths[0, first]
-            and widths[1, last] == widths[1, first]
-        ):
-            last += 1
+        last = min(end, box.pieces[first])
         a, b = first - begin, last - begin
-        q, width = p + a + starts[0, first], widths[0, first]
+        q, width = p + a + box.starts[0, first], box.widths[0, first]
         if box.gradient:
-            derive_along(rows[r, a:b], x, q, box.weights[0, r], first, width)
+            derive_along(rows[r, a:b], x, q, box.weights[0], first, width)
         if box.hessian:
             out = rows[pair_index(r, r, n), a:b]
-            place = p + a + starts[1, first]
-            derive_along(out, x, place, box.weights[1, r], first, widths[1, first])
+            place = p + a + box.starts[1, first]
+            derive_along(out, x, place, box.weights[1], first, box.widths[1, first])
             for k in range(n):
                 if k != r:
+                    i = 0 if box.even else index[box.along[k]]
                     part = scratch[: b - a + width - 1]
-                    derive(part, x, q, plus[0, k], minus[0, k], weight[0, k], counts[0, k])
+                    derive(
+                        part,
+                        x,
+                        q,
+                        box.plus[0, k, i],
+                        box.minus[0, k, i],
+                        box.factor[0, k, i],
+                        box.counts[0, k, i],
+                    )
                     out = rows[pair_index(min(k, r), max(k, r), n), a:b]
-                    derive_along(out, part, 0, box.weights[0, r], first, width)
+                    derive_along(out, part, 0, box.weights[0], first, width)
         first = last
 
 
 @inner
-def plain(box, tables, counts):  # type: ignore[no-untyped-def]
+def plain(box):  # type: ignore[no-untyped-def]
     """Tell whether every derivative is one central difference with the same weight everywhere."""
     if not box.even:
         return False
-    plus, minus, _ = tables
     for k in range(box.along.size):
-        if counts[1, k] != 2 or plus[1, k, 0] != -plus[1, k, 1]:
+        if box.counts[1, k, 0] != 2 or box.plus[1, k, 0, 0] != -box.plus[1, k, 0, 1]:
             return False
-        if box.along.size > 1 and (counts[0, k] != 1 or plus[0, k, 0] != -minus[0, k, 0]):
+        if box.along.size > 1 and (
+            box.counts[0, k, 0] != 1 or box.plus[0, k, 0, 0] != -box.minus[0, k, 0, 0]
+        ):
             return False
     return True
 
 
 @merged
-def norm_row(n, x, p, tables, raw, order):  # type: ignore[no-untyped-def]
+def norm_row(box, x, p, raw, order):  # type: ignore[no-untyped-def]
     """Write the squared Frobenius norm of the Hessian, with no row for any component."""
-    plus, _, weight = tables
-    k, w = plus[1, :, 0], weight[1, :, 0]
-    if n == 2:
-        bent_2(raw, x, p, k[0], k[1], w[0], w[1])
-    elif n > 2:
-        bent_3(raw, x, p, k[0], k[1], k[2], w[0], w[1], w[2])
-    for i in range(3 if n > 2 else 2 if n == 2 else 0, n):
-        bent_1(raw, x, p, k[i], w[i], i > 0)
+    n = box.along.size
+    k, u = box.plus[1, :, 0, 0], box.factor[1, :, 0, 0]
+    s, v = box.plus[0, :, 0, 0], box.factor[0, :, 0, 0]
     ks, ls, ws = order
+    if n == 3:
+        norm_3(raw, x, p, k, s, u, v)
+        return
+    if n > 2:
+        bent_3(raw, x, p, k[0], k[1], k[2], u[0], u[1], u[2])
+    for i in range(3 if n > 2 else 0, n):
+        bent_1(raw, x, p, k[i], u[i], i > 0)
     found = 0
-    for k in range(n):
-        for l in range(k + 1, n):
-            ks[found], ls[found] = plus[0, k, 0], plus[0, l, 0]
-            ws[found] = weight[0, k, 0] * weight[0, l, 0]
+    for i in range(n):
+        for l in range(i + 1, n):
+            ks[found], ls[found], ws[found] = s[i], s[l], v[i] * v[l]
             found += 1
             if found == 3:
                 twisted_3(raw, x, p, ks, ls, ws)
@@ -219,17 +200,11 @@ def norm_row(n, x, p, tables, raw, order):  # type: ignore[no-untyped-def]
 @merged
 def workspace(box):  # type: ignore[no-untyped-def]
     """Return scratch for the rows of one box."""
-    n, width = box.along.size, box.weights.shape[2]
-    tables = (
-        np.zeros((2, n, 2 * width), np.int64),
-        np.zeros((2, n, 2 * width), np.int64),
-        np.zeros((2, n, 2 * width)),
-    )
+    n = box.along.size
     order = (np.zeros(3, np.int64), np.zeros(3, np.int64), np.zeros(3))
-    counts = np.zeros((2, n), np.int64)
     rows = np.empty((n + n * (n + 1) // 2, SPAN))
-    scratch = np.empty(SPAN + 2 * width)
-    return tables, order, counts, rows, scratch, np.empty((n, n)), np.empty(n)
+    scratch = np.empty(SPAN + box.weights.shape[1])
+    return order, rows, scratch, np.empty((n, n)), np.empty(n)
 
 
 @inner
@@ -255,20 +230,20 @@ def next_span(box, index):  # type: ignore[no-untyped-def]
 
 @inner
 def advance(index, shape, rows, size):  # type: ignore[no-untyped-def]
-    """Move index past a span, in C order; return the first axis that changed, -1 at the end."""
+    """Move index past a span, in C order; tell whether anything is left."""
     last = index.size - 1
     index[last] += size
     if index[last] < shape[last]:
-        return last
+        return True
     index[last] = 0
     step = rows
     for axis in range(last - 1, -1, -1):
         index[axis] += step
         if index[axis] < shape[axis]:
-            return axis
+            return True
         index[axis] = 0
         step = 1
-    return -1
+    return False
 
 
 @inner
@@ -281,24 +256,24 @@ def place_of(base, index, strides):  # type: ignore[no-untyped-def]
 
 
 @merged
-def derivative_rows(box, x, p, begin, size, work):  # type: ignore[no-untyped-def]
+def derivative_rows(box, x, index, size, work):  # type: ignore[no-untyped-def]
     """Write all derivatives that the box wants along a span."""
-    tables, _, counts, rows, scratch, _, _ = work
-    across(box, x, p, tables, counts, rows, size)
+    _, rows, scratch, _, _ = work
+    p = place_of(box.base, index, box.strides)
+    across(box, x, p, index, rows, size)
     if box.row >= 0:
-        lengthwise(box, x, p, begin, tables, counts, rows, size, scratch)
+        lengthwise(box, x, p, index, rows, size, scratch)
 
 
 @merged
 def raw_span(code, box, x, index, is_plain, work, raw):  # type: ignore[no-untyped-def]
     """Write the raw measure along a span."""
-    tables, order, _, rows, _, A, spectrum = work
-    p = place_of(box.base, index, box.strides)
+    order, rows, _, A, spectrum = work
     if is_plain and code == HESSIAN_NORM:
-        norm_row(box.along.size, x, p, tables, raw, order)
-        return
-    derivative_rows(box, x, p, index[-1], raw.size, work)
-    measure_row(code, rows, box.along.size, raw, A, spectrum)
+        norm_row(box, x, place_of(box.base, index, box.strides), raw, order)
+    else:
+        derivative_rows(box, x, index, raw.size, work)
+        measure_row(code, rows, box.along.size, raw, A, spectrum)
 
 
 @inner
@@ -341,39 +316,34 @@ def components_box(what, box, x, out, base, strides, between):  # type: ignore[n
     components lie apart.
     """
     work = workspace(box)
-    tables, _, counts, derivatives, _, A, spectrum = work
+    _, derivatives, _, A, spectrum = work
     n, last = box.along.size, box.shape.size - 1
     index = np.zeros(last + 1, np.int64)
-    changed = 0
-    while changed >= 0:
-        set_differences(box, index, changed, tables, counts)
+    more = True
+    while more:
         rows, size = next_span(box, index)
         away = box.strides[last - 1]
         total = (rows - 1) * away + size
-        derivative_rows(box, x, place_of(box.base, index, box.strides), index[last], total, work)
+        derivative_rows(box, x, index, total, work)
         q = place_of(base, index, strides)
         for c in range(n * n if what == HESSIAN else n):
             values = component(what, c, n, derivatives, total, A, spectrum)
             for r in range(rows):
                 place = q + r * strides[last - 1] + c * between
                 put(out, place, strides[last], values[r * away : r * away + size])
-        changed = advance(index, box.shape, rows, size)
+        more = advance(index, box.shape, rows, size)
 
 
 @Kernel
 def measure_box(code, box, x, out, base, strides):  # type: ignore[no-untyped-def]
     """Write a measure on a box to the flat array out."""
     work = workspace(box)
-    tables, _, counts, _, _, _, _ = work
     last = box.shape.size - 1
     index = np.zeros(last + 1, np.int64)
     raw = np.empty(SPAN)
-    set_differences(box, index, 0, tables, counts)
-    is_plain = plain(box, tables, counts)
-    changed = 0
-    while changed >= 0:
-        if not box.even:
-            set_differences(box, index, changed, tables, counts)
+    is_plain = plain(box)
+    more = True
+    while more:
         rows, size = next_span(box, index)
         away = box.strides[last - 1]
         total = (rows - 1) * away + size
@@ -385,7 +355,7 @@ def measure_box(code, box, x, out, base, strides):  # type: ignore[no-untyped-de
         for r in range(rows):
             place = q + r * strides[last - 1]
             put(out, place, strides[last], values[r * away : r * away + size])
-        changed = advance(index, box.shape, rows, size)
+        more = advance(index, box.shape, rows, size)
 
 
 @inner
@@ -463,19 +433,15 @@ def search_box(code, box, x, base, strides, single, ordered, values, places):  #
     of places: a later point then cannot win a tie.
     """
     work = workspace(box)
-    tables, _, counts, _, _, _, _ = work
     last = box.shape.size - 1
     index = np.zeros(last + 1, np.int64)
     raw = np.empty(SPAN)
     raws = np.empty(values.size)
     count = 0
     nans = 0
-    set_differences(box, index, 0, tables, counts)
-    is_plain = plain(box, tables, counts)
-    changed = 0
-    while changed >= 0:
-        if not box.even:
-            set_differences(box, index, changed, tables, counts)
+    is_plain = plain(box)
+    more = True
+    while more:
         rows, size = next_span(box, index)
         away = box.strides[last - 1]
         raw_span(code, box, x, index, is_plain, work, raw[: (rows - 1) * away + size])
@@ -492,5 +458,5 @@ def search_box(code, box, x, base, strides, single, ordered, values, places):  #
                         value = finish(code, row[j], single)
                         at = place + j * strides[last]
                         count = keep(values, places, raws, count, value, at, row[j])
-        changed = advance(index, box.shape, rows, size)
+        more = advance(index, box.shape, rows, size)
     return count, nans

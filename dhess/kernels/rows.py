@@ -79,15 +79,15 @@ def derive(out, x, p, plus, minus, weight, count):  # type: ignore[no-untyped-de
 
 
 @inner
-def derive_mixed(out, x, p, k, l, plus, minus, weight, count):  # type: ignore[no-untyped-def]
-    """out = D_k D_l x: the product of two sums of differences, as a sum of quadruples."""
+def derive_mixed(out, x, p, plus, minus, weight, m, plus2, minus2, weight2, m2):  # type: ignore[no-untyped-def]
+    """Out = the product of two sums of differences, as a sum of quadruples."""
     size = out.size
     add = False
-    for s in range(count[k]):
-        a, b = p + plus[k, s], p + minus[k, s]
+    for s in range(m):
+        a, b = p + plus[s], p + minus[s]
         t = 0
-        while t + 1 < count[l]:
-            e, f, g, h = plus[l, t], minus[l, t], plus[l, t + 1], minus[l, t + 1]
+        while t + 1 < m2:
+            e, f, g, h = plus2[t], minus2[t], plus2[t + 1], minus2[t + 1]
             quad_2(
                 out,
                 x[a + e : a + e + size],
@@ -98,21 +98,21 @@ def derive_mixed(out, x, p, k, l, plus, minus, weight, count):  # type: ignore[n
                 x[b + g : b + g + size],
                 x[a + h : a + h + size],
                 x[b + h : b + h + size],
-                weight[k, s] * weight[l, t],
-                weight[k, s] * weight[l, t + 1],
+                weight[s] * weight2[t],
+                weight[s] * weight2[t + 1],
                 add,
             )
             add = True
             t += 2
-        if t < count[l]:
-            e, f = plus[l, t], minus[l, t]
+        if t < m2:
+            e, f = plus2[t], minus2[t]
             quad_1(
                 out,
                 x[a + e : a + e + size],
                 x[b + e : b + e + size],
                 x[a + f : a + f + size],
                 x[b + f : b + f + size],
-                weight[k, s] * weight[l, t],
+                weight[s] * weight2[t],
                 add,
             )
             add = True
@@ -134,6 +134,20 @@ def derive_along(out, x, p, weights, first, width):  # type: ignore[no-untyped-d
             s = w[j] * (c[j] - a[j])
             out[j] = (r if v[j] != 0.0 else 0.0) + (s if w[j] != 0.0 else 0.0)
         return
+    if width == 5:
+        b, c = x[p + 1 : p + 1 + size], x[p + 2 : p + 2 + size]
+        d, e = x[p + 3 : p + 3 + size], x[p + 4 : p + 4 + size]
+        t, u = weights[1, first : first + size], weights[2, first : first + size]
+        v, w = weights[3, first : first + size], weights[4, first : first + size]
+        for j in range(size):
+            q = t[j] * (b[j] - a[j])
+            r = u[j] * (c[j] - a[j])
+            s = v[j] * (d[j] - a[j])
+            z = w[j] * (e[j] - a[j])
+            left = (q if t[j] != 0.0 else 0.0) + (r if u[j] != 0.0 else 0.0)
+            right = (s if v[j] != 0.0 else 0.0) + (z if w[j] != 0.0 else 0.0)
+            out[j] = left + right
+        return
     for j in range(size):
         out[j] = 0.0
     for t in range(1, width):
@@ -152,19 +166,6 @@ def bent_1(out, x, p, k, w, add):  # type: ignore[no-untyped-def]
     for j in range(size):
         q = w * ((a[j] - c[j]) + (b[j] - c[j]))
         out[j] = (out[j] if add else 0.0) + q * q
-
-
-@inner
-def bent_2(out, x, p, k, l, v, w):  # type: ignore[no-untyped-def]
-    """Out = f_kk^2 + f_ll^2."""
-    size = out.size
-    c = x[p : p + size]
-    a, b = x[p + k : p + k + size], x[p - k : p - k + size]
-    d, e = x[p + l : p + l + size], x[p - l : p - l + size]
-    for j in range(size):
-        q = v * ((a[j] - c[j]) + (b[j] - c[j]))
-        r = w * ((d[j] - c[j]) + (e[j] - c[j]))
-        out[j] = q * q + r * r
 
 
 @inner
@@ -216,3 +217,38 @@ def twisted_3(out, x, p, ks, ls, weights):  # type: ignore[no-untyped-def]
         r = w * ((a2[j] - b2[j]) - (c2[j] - d2[j]))
         s = y * ((a3[j] - b3[j]) - (c3[j] - d3[j]))
         out[j] += 2.0 * (q * q + r * r + s * s)
+
+
+@inner
+def norm_3(out, x, p, k, s, u, v):  # type: ignore[no-untyped-def]
+    """Out = the squared norm of a 3 x 3 Hessian by central differences, in one loop.
+
+    ``k`` and ``s`` are the reaches of the second and of the first derivatives, ``u`` and ``v``
+    their weights.
+    """
+    size = out.size
+    c = x[p : p + size]
+    i, j, l = k[0], k[1], k[2]
+    a0, b0 = x[p + i : p + i + size], x[p - i : p - i + size]
+    a1, b1 = x[p + j : p + j + size], x[p - j : p - j + size]
+    a2, b2 = x[p + l : p + l + size], x[p - l : p - l + size]
+    i, j = s[0] + s[1], s[0] - s[1]
+    c0, d0 = x[p + i : p + i + size], x[p - i : p - i + size]
+    e0, f0 = x[p + j : p + j + size], x[p - j : p - j + size]
+    i, j = s[0] + s[2], s[0] - s[2]
+    c1, d1 = x[p + i : p + i + size], x[p - i : p - i + size]
+    e1, f1 = x[p + j : p + j + size], x[p - j : p - j + size]
+    i, j = s[1] + s[2], s[1] - s[2]
+    c2, d2 = x[p + i : p + i + size], x[p - i : p - i + size]
+    e2, f2 = x[p + j : p + j + size], x[p - j : p - j + size]
+    u0, u1, u2 = u[0], u[1], u[2]
+    v0, v1, v2 = v[0] * v[1], v[0] * v[2], v[1] * v[2]
+    for q in range(size):
+        m = c[q]
+        h00 = u0 * ((a0[q] - m) + (b0[q] - m))
+        h11 = u1 * ((a1[q] - m) + (b1[q] - m))
+        h22 = u2 * ((a2[q] - m) + (b2[q] - m))
+        h01 = v0 * ((c0[q] - e0[q]) - (f0[q] - d0[q]))
+        h02 = v1 * ((c1[q] - e1[q]) - (f1[q] - d1[q]))
+        h12 = v2 * ((c2[q] - e2[q]) - (f2[q] - d2[q]))
+        out[q] = (h00 * h00 + h11 * h11 + h22 * h22) + 2.0 * (h01 * h01 + h02 * h02 + h12 * h12)

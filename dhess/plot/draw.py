@@ -23,6 +23,8 @@ ARROWS = 24
 """Slope arrows along the longer side of a map: with more of them their heads touch."""
 FAINT = 0.04
 """Arrows shorter than this part of the longest are left out: they would be dots."""
+CLOSE = 0.04
+"""Points nearer than this part of the box have their numbers on different sides."""
 COLOURS = "cividis"
 RED = "#e3191c"
 DPI = 150
@@ -59,8 +61,9 @@ def check_format(path: str | os.PathLike[str]) -> None:
     known = figure(1, 1).canvas.get_supported_filetypes()
     ending = PurePath(path).suffix.lower().lstrip(".")
     if ending not in known:
+        seen = f"the ending {ending!r}" if ending else "no ending"
         raise OutputError(
-            f"cannot draw {str(path)!r}: {ending or 'no ending'!r} is not a picture format; "
+            f"cannot draw {str(path)!r}: {seen} is not a picture format; "
             f"{suggest(ending, sorted(known))}"
         )
 
@@ -162,29 +165,39 @@ def contour(
     ax.plot([], [], color=RED, lw=1.0, label=f"{name} = {threshold:.3g}")
 
 
-def points(ax: Axes, where: Vectors, text: str, *, size: float = 40, ranks: bool = False) -> None:
-    """Mark places in red with a white rim, numbered from 1 if they are ranks."""
+def points(
+    ax: Axes, where: Vectors, text: str, *, size: float = 40, ranks: Sequence[int] = ()
+) -> None:
+    """Mark places in red with a white rim, and write their ranks, if given, beside them."""
     x, y = where
     rim = min(1.2, size / 30)
     ax.scatter(x, y, s=size, c=RED, edgecolors="white", linewidths=rim, zorder=5, label=text)
-    if ranks:
-        for rank, place in enumerate(zip(x, y, strict=True), start=1):
-            _number(ax, rank, place)
+    numbered: list[NDArray[np.float64]] = []
+    for rank, place in zip(ranks, zip(x, y, strict=True), strict=bool(ranks)):
+        numbered.append(_number(ax, rank, place, numbered))
 
 
-def _number(ax: Axes, rank: int, place: tuple[Any, Any]) -> None:
-    """Write a rank beside its point, on the side towards the middle of the map."""
+def _number(
+    ax: Axes, rank: int, place: tuple[Any, Any], others: Sequence[NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Write a rank beside its point, and return where in the box the point is, from 0 to 1.
+
+    The number stands on the side towards the middle, or on the far one where a number stands.
+    """
     import matplotlib.patheffects as effects
 
     axes: tuple[Any, Any] = (ax.xaxis, ax.yaxis)  # dates become numbers here
     drawn = [axis.convert_units(end) for axis, end in zip(axes, place, strict=True)]
-    right, up = ax.transAxes.inverted().transform(ax.transData.transform(drawn))
+    inside: NDArray[np.float64] = ax.transAxes.inverted().transform(ax.transData.transform(drawn))
+    taken = any(np.abs(inside - other).max() < CLOSE for other in others)
+    left = (inside[0] > 0.5) != taken
     number = ax.annotate(
-        str(rank), place, (-6 if right > 0.5 else 6, -5 if up > 0.5 else 5),
-        textcoords="offset points", ha="right" if right > 0.5 else "left", va="center",
+        str(rank), place, (-6 if left else 6, -5 if inside[1] > 0.5 else 5),
+        textcoords="offset points", ha="right" if left else "left", va="center",
         color="white", fontsize=8.5, weight="bold", zorder=6,
     )  # fmt: skip
     number.set_path_effects([effects.withStroke(linewidth=2, foreground="#20242e")])
+    return inside
 
 
 def legend(ax: Axes, *, outside: bool = False) -> None:

@@ -41,7 +41,7 @@ def _find(report: FindReport) -> RenderableType:
         table.add_row(
             str(answer.rank),
             _number(answer.value),
-            *(_number(answer.at[dim], digits=10) for dim in report.dims),
+            *(_number(answer.at[dim], digits=8) for dim in report.dims),
             _number(answer.field),
             answer.kind,
             ", ".join(_number(each, digits=4) for each in answer.eigenvalues),
@@ -51,7 +51,7 @@ def _find(report: FindReport) -> RenderableType:
     count = len(report.answers)
     what = "smallest value" if count == 1 else f"{count} smallest values"
     line = f"{what} of {report.measure} among {report.points:,} points{nans}"
-    return Group(table, Text(line + (f"; source {report.source}" if report.source else "")))
+    return Group(table, "", Text(line + (f"; source {report.source}" if report.source else "")))
 
 
 @render.register
@@ -99,7 +99,7 @@ def _info(report: InfoReport) -> RenderableType:
             step,
             "yes" if axis.problem is None else f"no: {axis.problem}",
         )
-    return Group(_facts(*facts), axes)
+    return Group(_facts(*facts), "", axes)
 
 
 @render.register
@@ -111,13 +111,13 @@ def _measures(report: MeasuresReport) -> RenderableType:
     for each in report.measures:
         needs = " and ".join(each.needs) + ("" if each.ndim is None else f", {each.ndim}-D")
         table.add_row(each.name, each.formula, needs, each.unit, each.meaning)
-    return Group(table, Text("u is the field's unit, x the coordinates' unit."))
+    return Group(table, "", Text("u is the field's unit, x the coordinates' unit, n their number."))
 
 
 def _table() -> Table:
     from rich.box import SIMPLE_HEAD
 
-    return Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    return Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
 
 
 def _facts(*pairs: tuple[str, str]) -> Table:

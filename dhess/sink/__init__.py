@@ -141,7 +141,7 @@ def _check_local(target: Path, shown: str, *, overwrite: bool) -> None:
     exists = target.is_symlink() or target.exists()
     if exists and not overwrite:
         raise OutputError(
-            f"output {shown!r} exists; remove it, overwrite it or choose another name"
+            f"output {shown!r} exists; remove it, choose another name or overwrite it (--overwrite)"
         )
     if exists and target.is_dir() and not any((target / name).exists() for name in ZARR_METADATA):
         raise OutputError(
@@ -162,7 +162,8 @@ def _check_remote(url: str, *, overwrite: bool) -> None:
         ) from error
     if exists and not overwrite:
         raise OutputError(
-            f"output {public(url)!r} exists; remove it, overwrite it or choose another name"
+            f"output {public(url)!r} exists; remove it, choose another name or overwrite it "
+            "(--overwrite)"
         )
 
 

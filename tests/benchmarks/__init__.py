@@ -1,0 +1,1 @@
+"""dhess against its peers: ratios from one run, by `python -m tests.benchmarks`."""

@@ -1,0 +1,168 @@
+"""The benchmarks, each a function from a scale to its rows."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import fresh
+from .case import Case
+from .contestants import CONTESTANTS
+from .report import Cost, Ratio, at_least, at_most
+from .timing import Pairs, in_pairs, pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .report import Limit
+
+DHESS = CONTESTANTS["dhess"]
+PEERS: dict[str, Limit] = {
+    "findiff": at_least(25),
+    "skimage": at_least(25),
+    "numpy": at_least(40),
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    edge: int = 256
+    "Points along each axis of the 3-D field; the others get as many points in all."
+    repeat: int = 15
+    "Pairs for each row; a fifth of them where one of the pair takes seconds."
+
+    @property
+    def few(self) -> int:
+        return max(1, self.repeat // 5)
+
+    @property
+    def cube(self) -> tuple[int, ...]:
+        return (self.edge,) * 3
+
+    def shape(self, n: int) -> tuple[int, ...]:
+        return (round(self.edge ** (3 / n)),) * n
+
+
+def search(scale: Scale) -> Iterator[Ratio]:
+    case = Case.of(scale.cube)
+    settle(case, "dhess")
+    for name in present("c"):
+        settle(case, name)
+        yield _race(case, "dhess", name, scale.repeat, at_most(2))
+    for name in present(*PEERS, "skimage-bare"):
+        settle(case, name)
+        yield _race(case, name, "dhess", scale.few, None)
+    taken = in_pairs(case.x.min, partial(DHESS.search, case), scale.repeat)
+    yield Ratio(f"{DHESS.label} ÷ `x.min()`", _quotient(taken), taken.ratio)
+
+
+def _race(case: Case, over: str, under: str, repeat: int, limit: Limit | None) -> Ratio:
+    a, b = CONTESTANTS[under], CONTESTANTS[over]
+    taken = in_pairs(partial(a.search, case), partial(b.search, case), repeat)
+    return Ratio(f"{b.label} ÷ {a.label}", _quotient(taken), taken.ratio, limit)
+
+
+def alone(scale: Scale) -> Iterator[Ratio]:
+    """As a script meets it: one search in a fresh process, whose memory nobody touched before."""
+    ours = fresh.search("dhess", scale.edge)
+    yield _memory("dhess", ours.extra, scale, at_most(0.05))
+    for name, limit in PEERS.items():
+        for there in present(name):
+            runs = [_alone_in_turn(there, scale) for _ in range(scale.few)]
+            taken = Pairs.of([(ours.seconds, theirs.seconds) for ours, theirs in runs])
+            what = f"{CONTESTANTS[there].label} ÷ {DHESS.label}, first search of a process"
+            yield Ratio(what, _quotient(taken), taken.ratio, limit)
+            yield _memory(there, max(theirs.extra for _, theirs in runs), scale)
+
+
+def _alone_in_turn(name: str, scale: Scale) -> tuple[fresh.Search, fresh.Search]:
+    return fresh.search("dhess", scale.edge), fresh.search(name, scale.edge)
+
+
+def _memory(name: str, extra: float, scale: Scale, limit: Limit | None = None) -> Ratio:
+    field = 8 * scale.edge**3
+    measured = f"{extra / 1e6:.1f} MB ÷ {field / 1e6:.0f} MB"
+    return Ratio(
+        f"extra memory of {CONTESTANTS[name].label} ÷ field", measured, extra / field, limit
+    )
+
+
+def costs(scale: Scale) -> Iterator[Cost]:
+    for dtype in (np.float64, np.float32):
+        for n in range(1, 6):
+            case = Case.of(scale.shape(n), dtype=dtype)
+            DHESS.search(case)
+            read = in_pairs(case.x.min, partial(DHESS.search, case), scale.repeat)
+            ns = read.b / case.x.size * 1e9
+            name = f"{n}-D, {case.x.shape[0]}{_POWERS[n]} {np.dtype(dtype)}"
+            yield Cost(name, case.x.size, ns, ns / case.components, read.ratio)
+
+
+def uneven(scale: Scale) -> Iterator[Ratio]:
+    even, jittered = Case.of(scale.cube), Case.of(scale.cube, even=False)
+    settle(even, "dhess")
+    settle(jittered, "dhess")
+    taken = in_pairs(partial(DHESS.search, even), partial(DHESS.search, jittered), scale.repeat)
+    yield Ratio(
+        f"{DHESS.label} on uneven axes ÷ on even ones", _quotient(taken), taken.ratio, at_most(3)
+    )
+
+
+def imports(scale: Scale) -> Iterator[Ratio]:
+    ours, theirs = "dhess", "xarray, dask.array, numba"
+    for modules in (ours, theirs):
+        fresh.import_seconds(modules)
+    taken = pairs(
+        partial(fresh.import_seconds, theirs), partial(fresh.import_seconds, ours), scale.repeat
+    )
+    yield Ratio(f"`import {ours}` ÷ `import {theirs}`", _quotient(taken), taken.ratio, at_most(1.3))
+
+
+def first_call(scale: Scale) -> Iterator[Ratio]:
+    for call in ("find_minimum", "hessian"):
+        code = f"dhess.{call}(da)"
+        fresh.first_call_seconds(code)  # fills the caches on disk
+        taken = pairs(lambda: 1.0, partial(fresh.first_call_seconds, code), scale.few)
+        what = f"first `{code}` of a fresh process, 32³, imports apart ÷ one second"
+        yield Ratio(what, _quotient(taken), taken.ratio, at_most(1))
+
+
+BENCHMARKS: dict[str, Callable[[Scale], Iterator[Ratio | Cost]]] = {
+    "search": search,
+    "alone": alone,
+    "costs": costs,
+    "uneven": uneven,
+    "imports": imports,
+    "first-call": first_call,
+}
+
+
+def settle(case: Case, name: str) -> None:
+    """Run once untimed, and refuse to time a wrong answer."""
+    found = CONTESTANTS[name].search(case).index
+    if found != case.centre:
+        raise AssertionError(f"{name} ended at {found}, the flattest point is {case.centre}")
+
+
+def present(*names: str) -> Iterator[str]:
+    for name in names:
+        missing = CONTESTANTS[name].missing
+        if missing is None:
+            yield name
+        else:
+            print(f"left out: {name}, since {missing} is not installed", file=sys.stderr)
+
+
+def _quotient(taken: Pairs) -> str:
+    return f"{_time(taken.b)} ÷ {_time(taken.a)}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+_POWERS = ["", "", "²", "³", "⁴", "⁵"]

@@ -1,0 +1,46 @@
+"""Settings and fixtures that every test shares."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import dask
+import pytest
+from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+settings.register_profile(
+    "dhess",
+    max_examples=30,
+    deadline=None,  # the first example of a kernel compiles it
+    print_blob=True,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("dhess")
+
+
+@pytest.fixture
+def lazy_only() -> Iterator[None]:
+    """Any Dask computation inside fails: what is claimed to be lazy has to be."""
+
+    def refuse(*_args: Any, **_kwargs: Any) -> NoReturn:
+        raise AssertionError("something was computed that should have stayed lazy")
+
+    with dask.config.set(scheduler=refuse):
+        yield
+
+
+@pytest.fixture
+def fresh_process_environment() -> dict[str, str]:
+    """Environment for a new Python that imports the same dhess as this one."""
+    spec = find_spec("dhess")
+    assert spec is not None
+    assert spec.origin is not None
+    paths = [str(Path(spec.origin).parent.parent), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}

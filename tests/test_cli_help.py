@@ -1,0 +1,112 @@
+"""Help that shows how, and a completion script that works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from dhess.cli import commands, main
+from dhess.measures import MEASURES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = ["demo", "info", "find", "field", "measures", "completion"]
+
+
+def examples(name: str) -> list[str]:
+    """The command lines under "Examples:" in a command's help, without what follows a pipe."""
+    command = commands.commands[name] if name else commands
+    lines = (command.epilog or "").splitlines()
+    return [line.strip() for line in lines if "dhess " in line and line.startswith("  ")]
+
+
+def test_commands_are_listed_in_the_order_of_use(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    listed = re.findall(r"^  (\w+)  ", capsys.readouterr().out.split("Commands:")[1], re.MULTILINE)
+    assert listed == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_has_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "Examples:" in out
+    assert all(line in out for line in examples(name))
+    assert len(examples(name)) >= 2
+
+
+@pytest.mark.parametrize("line", [line for name in ["", *NAMES] for line in examples(name)])
+def test_examples_parse(line: str) -> None:
+    text = re.sub(r'^eval "\$\((.*)\)".*', r"\1", line)
+    words = shlex.split(re.split(r" [|>#] ?", text)[0])
+    assert words[0] == "dhess"
+    command = commands.commands[words[1]]
+    context = command.make_context(words[1], words[2:])
+    assert context.params
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_option_says_what_it_does(name: str) -> None:
+    for option in commands.commands[name].params:
+        if isinstance(option, click.Option):
+            assert option.help, option.name
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"dhess {version('dhess')}\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script_calls_back(shell: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    assert "_DHESS_COMPLETE" in capfd.readouterr().out
+
+
+def completed(words: str, environment: dict[str, str]) -> list[str]:
+    """What the shell would offer after `words`."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from dhess.cli import main; main()"],
+        env={
+            **environment,
+            "_DHESS_COMPLETE": "bash_complete",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split(" ")) - 1),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [line.split(",")[1] for line in done.stdout.splitlines()]
+
+
+def test_completion_offers_commands_options_and_measures(
+    fresh_process_environment: dict[str, str],
+) -> None:
+    assert completed("dhess f", fresh_process_environment) == ["find", "field"]
+    assert "--exclude-edges" in completed("dhess find --e", fresh_process_environment)
+    offered = completed("dhess find --measure ", fresh_process_environment)
+    assert set(MEASURES) <= set(offered)
+
+
+def test_help_imports_nothing_heavy(
+    fresh_process_environment: dict[str, str], tmp_path: Path
+) -> None:
+    heavy = ["matplotlib", "distributed", "zarr", "pydantic", "rich"]
+    code = (
+        "import sys; from dhess.cli import main; main(['find', '--help']); "
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=fresh_process_environment, cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,82 @@
+"""Every example that a reader can copy is run: README blocks in order, and all docstrings."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dhess
+
+README = Path(__file__).parent.parent / "README.md"
+BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+COMMAND = """
+set -euo pipefail
+dhess() {{
+  '{python}' -c 'import sys; from dhess.cli import main; sys.exit(main(sys.argv[1:]))' "$@"
+}}
+"""
+
+
+def blocks() -> list[tuple[int, str, str]]:
+    """Line number, language and text of every block that is run."""
+    text = README.read_text(encoding="utf-8")
+    found = []
+    for match in BLOCK.finditer(text):
+        language, body = match.groups()
+        line = text.count("\n", 0, match.start()) + 1
+        if language == "python" or (language == "bash" and body.startswith("dhess ")):
+            found.append((line, language, body))
+    return found
+
+
+def modules() -> list[str]:
+    walked = pkgutil.walk_packages(dhess.__path__, "dhess.")
+    return ["dhess", *sorted(m.name for m in walked if not m.name.endswith("__main__"))]
+
+
+def test_the_readme_has_examples_to_run() -> None:
+    languages = [language for _line, language, _body in blocks()]
+    assert "python" in languages
+    assert "bash" in languages
+
+
+def test_readme_examples_run_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_process_environment: dict[str, str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "__readme__"}
+    for line, language, body in blocks():
+        if language == "python":
+            # empty lines in front, so that a traceback names the line of the README
+            code = compile("\n" * line + body, str(README), "exec")
+            exec(code, namespace)
+        else:
+            done = subprocess.run(
+                ["bash", "-c", COMMAND.format(python=sys.executable) + body],
+                env=fresh_process_environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, f"README.md:{line}\n{body}{done.stderr}"
+
+
+@pytest.mark.parametrize("name", modules())
+def test_docstring_examples(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
+    assert result.failed == 0, f"{result.failed} of {result.attempted} examples; see the output"
+
+
+@pytest.mark.parametrize(
+    "name", ["open", "gradient", "hessian", "laplacian", "measure", "eigenvalues", "find_minimum"]
+)
+def test_public_functions_show_an_example(name: str) -> None:
+    assert ">>> " in (getattr(dhess, name).__doc__ or "")

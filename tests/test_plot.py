@@ -1,0 +1,278 @@
+"""Pictures: what was found is red and in its place, and only what is drawn is computed."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING, Any
+
+import dask
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.image import imread
+
+import dhess
+from dhess import plot
+from dhess.errors import InputError, OutputError
+from dhess.plot.picture import PIXELS, closest, pictures, thin
+from tests.stores import quartic, quartic_nd
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+
+def drawn(figure: Figure) -> NDArray[np.float64]:
+    """Decode a figure as it is saved without cropping, so that its own coordinates hold."""
+    file = io.BytesIO()
+    figure.set_dpi(100)
+    figure.savefig(file, format="png", dpi=100)
+    file.seek(0)
+    image: NDArray[np.float64] = imread(file)
+    return image
+
+
+def red(image: NDArray[np.float64]) -> NDArray[np.bool_]:
+    r, g, b = image[..., 0], image[..., 1], image[..., 2]
+    marked: NDArray[np.bool_] = (r > 0.8) & (g < 0.25) & (b < 0.25)
+    return marked
+
+
+def pixel(figure: Figure, panel: int, x: float, y: float) -> tuple[int, int]:
+    """Row and column of the image where a place of a panel was drawn."""
+    right, up = figure.axes[panel].transData.transform((x, y))
+    height = figure.get_figheight() * 100
+    return round(height - up), round(right)
+
+
+def is_red(figure: Figure, panel: int, x: float, y: float, reach: int = 2) -> bool:
+    marked = red(drawn(figure))
+    row, column = pixel(figure, panel, x, y)
+    around = marked[row - reach : row + reach + 1, column - reach : column + reach + 1]
+    return bool(around.any())
+
+
+def test_map_marks_the_flattest_point() -> None:
+    da = quartic()
+    figure = plot.map(da, dhess.find_minimum(da))
+    assert is_red(figure, 0, 0.3, -0.2)
+    assert not is_red(figure, 0, -0.3, 0.2)
+    ax = figure.axes[0]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("easting [m]", "northing [m]")
+    assert figure.axes[0].get_title("left") == "f [K]"
+
+
+def test_map_without_a_search_has_nothing_red() -> None:
+    assert not red(drawn(plot.map(quartic()))).any()
+
+
+def test_map_saves_a_picture(tmp_path: Path) -> None:
+    plot.map(quartic(), path=tmp_path / "map.png")
+    image = imread(tmp_path / "map.png")
+    assert min(image.shape[:2]) > 400
+    assert len(np.unique(image.reshape(-1, image.shape[-1]), axis=0)) > 50
+
+
+def test_map_draws_on_given_axes() -> None:
+    from matplotlib.figure import Figure
+
+    mine = Figure()
+    ax = mine.add_subplot()
+    assert plot.map(quartic(), ax=ax) is mine
+    assert ax.get_xlabel() == "easting [m]"
+
+
+def test_arrows_point_uphill() -> None:
+    y, x = np.linspace(0, 1, 50), np.linspace(0, 1, 60)
+    slope = xr.DataArray(y[:, np.newaxis] - 2 * x, {"y": y, "x": x}, ("y", "x"), "f")
+    quiver = next(c for c in plot.map(slope).axes[0].collections if type(c).__name__ == "Quiver")
+    u, v = np.asarray(quiver.U), np.asarray(quiver.V)  # type: ignore[attr-defined]
+    assert (u < 0).all()
+    assert (v > 0).all()
+    np.testing.assert_allclose(np.hypot(u, v), 1.0)  # the same slope everywhere
+    assert 12 <= np.unique(quiver.X).size <= 30  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("size", [3, 10, 57, 400])
+def test_arrows_stay_readable_at_any_size(size: int) -> None:
+    da = xr.DataArray(np.random.default_rng(0).random((size, 2 * size)), dims=("y", "x"))
+    quiver = next(c for c in plot.map(da).axes[0].collections if type(c).__name__ == "Quiver")
+    assert 2 <= np.unique(quiver.X).size <= 30  # type: ignore[attr-defined]
+
+
+def test_flat_field_and_nan_field_can_be_drawn() -> None:
+    flat = xr.DataArray(np.ones((5, 6)), dims=("y", "x"))
+    for da in (flat, flat * np.nan, flat.isel(x=slice(1)), flat.isel(x=slice(2))):
+        assert drawn(plot.map(da, relief=True)).any()
+
+
+def test_threshold_is_a_red_contour() -> None:
+    da = quartic()
+    figure = plot.map(da, threshold=3.0, measure="laplacian")
+    # 12 (x − 0.3)² + 12 (y + 0.2)² = 3 is a circle of radius 0.5
+    assert is_red(figure, 0, 0.8, -0.2, reach=4)
+    assert is_red(figure, 0, 0.3, 0.3, reach=4)
+    assert not is_red(figure, 0, 0.3, -0.2, reach=4)
+
+
+def aspect(da: xr.DataArray) -> float | str:
+    value: float | str = plot.map(da).axes[0].get_aspect()
+    return value
+
+
+def test_metres_are_drawn_to_scale_and_degrees_by_latitude() -> None:
+    da = quartic()
+    assert aspect(da) == 1.0
+    lat = ("lat", np.linspace(59, 61, 21), {"units": "degrees_north"})
+    lon = ("lon", np.linspace(10, 14, 21), {"units": "degrees_east"})
+    globe = xr.DataArray(da.values, {"lat": lat, "lon": lon}, ("lat", "lon"))
+    assert aspect(globe) == pytest.approx(2.0)  # 1 / cos 60°
+    mixed = da.assign_coords(x=("x", da.x.values, {"units": "s"}))
+    assert aspect(mixed) == "auto"
+
+
+def test_dates_can_be_an_axis() -> None:
+    days = np.arange("2026-01-01", "2026-01-22", dtype="datetime64[D]").astype("datetime64[ns]")
+    da = quartic().assign_coords(y=days)
+    assert drawn(plot.map(da)).any()
+
+
+def test_ranks_are_numbered() -> None:
+    da = quartic()
+    figure = plot.map(da, dhess.find_minimum(da, k=3))
+    assert [text.get_text() for text in figure.axes[0].texts] == ["0", "1", "2"]
+
+
+def bowl() -> xr.DataArray:
+    y, x = np.linspace(-2, 2, 401), np.linspace(-0.9, 0.9, 401)
+    values = (1 - np.exp(-10 * x**2 - (y**2)[:, np.newaxis])) / 100
+    return xr.DataArray(values, {"y": y, "x": x}, ("y", "x"), "f")
+
+
+def test_compare_shows_where_the_laplacian_misleads() -> None:
+    figure = plot.compare(bowl(), threshold=0.004)
+    # on the axis y = 0 the Laplacian vanishes at x² = 22/400, where the slope is steep
+    steep = np.sqrt(22 / 400)
+    assert is_red(figure, 0, steep, 0.0, reach=6)
+    assert not is_red(figure, 1, steep, 0.0, reach=6)
+    for panel in (0, 1):
+        assert is_red(figure, panel, 0.87, 1.8, reach=8)  # the plateau
+        assert not is_red(figure, panel, 0.0, 0.0, reach=8)  # the trough
+
+
+def test_compare_uses_one_threshold_for_all_panels() -> None:
+    figure = plot.compare(bowl())
+    assert figure.legends[0].get_texts()[0].get_text().startswith("measure = 0.0")
+
+
+def test_compare_refuses_an_unknown_measure() -> None:
+    with pytest.raises(InputError, match="hessian_norm"):
+        plot.compare(bowl(), ["hesian_norm"])
+
+
+@pytest.mark.parametrize(("ndim", "panels"), [(2, 1), (3, 3), (4, 6), (5, 10)])
+def test_slices_draws_every_pair_of_dimensions(ndim: int, panels: int) -> None:
+    da = quartic_nd(ndim, size=6)
+    figure = plot.slices(da, dhess.find_minimum(da))
+    assert len(figure.axes) == panels + 1  # and the colour bar
+    place = float(da["d0"][3])
+    marked = red(drawn(figure))
+    for panel in range(panels):
+        row, column = pixel(figure, panel, place, place)
+        assert marked[row - 2 : row + 3, column - 2 : column + 3].any()
+
+
+def test_slices_labels_the_outer_panels() -> None:
+    da = quartic_nd(3, size=6)
+    figure = plot.slices(da, dhess.find_minimum(da))
+    labels = [(ax.get_xlabel(), ax.get_ylabel()) for ax in figure.axes[:3]]
+    assert sorted(labels) == [("", "d1"), ("d0", "d2"), ("d1", "")]
+
+
+def test_answer_draws_a_line_in_one_dimension() -> None:
+    da = quartic_nd(1, size=11)
+    figure = plot.answer(da, dhess.find_minimum(da))
+    assert is_red(figure, 0, 0.3, 0.0)
+
+
+def test_answer_holds_batch_dimensions_at_the_best_point() -> None:
+    da = xr.concat([quartic() + 3, quartic() * 0.5], dim="time")
+    result = dhess.find_minimum(da, dims=("y", "x"), k=3)
+    figure = plot.answer(da, result)
+    shown = figure.axes[0].collections[0].get_array()
+    assert shown is not None
+    assert is_red(figure, 0, 0.3, -0.2)
+    assert "time = 1" in figure.axes[0].get_title("left")
+
+
+def test_transposed_answer_is_drawn_in_its_place() -> None:
+    da = quartic().transpose("x", "y")
+    figure = plot.answer(da, dhess.find_minimum(da))
+    assert figure.axes[0].get_xlabel() == "northing [m]"
+    assert is_red(figure, 0, -0.2, 0.3)
+
+
+def big() -> xr.DataArray:
+    chunks = (500, 500)
+    data = dask.array.random.default_rng(0).random((PIXELS * 3, PIXELS * 2 + 7), chunks=chunks)
+    return xr.DataArray(data, dims=("y", "x"), name="big")
+
+
+def test_thin_keeps_every_point_and_stays_lazy(lazy_only: None) -> None:
+    small = thin(big(), "min")
+    assert small.shape == (PIXELS, 669)
+    assert dask.is_dask_collection(small.data)
+
+
+def test_thin_takes_the_minimum_of_each_block() -> None:
+    da = big()
+    values = da.values
+    np.testing.assert_array_equal(thin(da, "min").values[4, 5], values[12:15, 15:18].min())
+    np.testing.assert_array_equal(thin(da, "min").values[4, -1], values[12:15, 2004:].min())
+    assert thin(da, "min").min() == values.min()
+
+
+def test_closest_marks_one_point_per_block_below_the_threshold() -> None:
+    da = xr.DataArray(np.zeros((100, 100)), dims=("y", "x"))
+    measure = np.full((100, 100), 5.0)
+    measure[30, 40] = 0.5
+    measure[80:, 80:] = 0.1
+    measure[0, 0] = np.nan
+    x, y = closest(pictures([da])[0], measure, 1.0)
+    marked = set(zip(x.tolist(), y.tolist(), strict=True))
+    assert (40, 30) in marked
+    assert all(right >= 80 and up >= 80 for right, up in marked - {(40, 30)})
+    assert 1 < len(marked) < 200
+
+
+def test_a_map_needs_two_dimensions() -> None:
+    with pytest.raises(InputError, match=r"3 \(d0, d1, d2\)"):
+        plot.map(quartic_nd(3, size=4))
+
+
+def test_slices_needs_two_dimensions() -> None:
+    da = quartic_nd(1)
+    with pytest.raises(InputError, match=r"had 1 \(d0\)"):
+        plot.slices(da, dhess.find_minimum(da))
+
+
+@pytest.mark.parametrize("name", ["map.pgn", "map", "folder.png/map"])
+def test_unknown_picture_format(name: str, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="not a picture format"):
+        plot.map(quartic(), path=tmp_path / name)
+
+
+def test_missing_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(InputError, match=r"pip install 'dhess\[plot\]'"):
+        plot.map(quartic())
+
+
+def test_no_global_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)
+    da: Any = quartic()
+    plot.map(da, dhess.find_minimum(da))
+    assert "matplotlib.pyplot" not in sys.modules

@@ -1,0 +1,144 @@
+"""Reports: what is not a number, dates, round trips, and tables."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from pydantic import ValidationError
+from rich.console import Console
+
+import dhess
+from dhess.measures import MEASURES
+from dhess.report import FieldReport, FindReport, InfoReport, MeasuresReport, Report, render
+from tests.stores import quartic
+
+
+def text_of(report: Report) -> str:
+    file = io.StringIO()
+    Console(file=file, width=240, markup=False).print(render(report))
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def found() -> FindReport:
+    return FindReport.from_dataset(dhess.find_minimum(quartic(), k=3))
+
+
+def test_find_report_says_where_it_is_flattest(found: FindReport) -> None:
+    best = found.answers[0]
+    assert best.index == {"y": 8, "x": 13}
+    assert best.at == pytest.approx({"y": -0.2, "x": 0.3})
+    assert found.dims == found.differentiated == ("y", "x")
+    assert (found.points, found.nan_points) == (441, 0)
+    # the three-point formula of x⁴ at its centre: 2 h⁴ / h² = 0.02 along each axis
+    assert best.value == pytest.approx(0.02 * np.sqrt(2))
+    np.testing.assert_allclose(best.hessian, [[0.02, 0.0], [0.0, 0.02]], atol=1e-12)  # type: ignore[arg-type]
+    assert best.eigenvalues == pytest.approx((0.02, 0.02))
+    assert best.kind == "minimum"
+    assert [each.rank for each in found.answers] == [0, 1, 2]
+
+
+def test_options_are_kept(found: FindReport) -> None:
+    assert found.measure == "hessian_norm"
+    assert found.options["order"] == 2
+    assert found.options["scheme"] == "direct"
+    assert not {"points", "source", "measure", "dhess_version"} & set(found.options)
+
+
+def test_json_reads_back_as_the_same_report(found: FindReport) -> None:
+    assert FindReport.model_validate_json(found.model_dump_json()) == found
+
+
+def test_reports_are_frozen_and_closed(found: FindReport) -> None:
+    with pytest.raises(ValidationError):
+        found.measure = "slope"
+    with pytest.raises(ValidationError):
+        FindReport.model_validate({**found.model_dump(), "colour": "red"})
+    with pytest.raises(ValidationError):
+        FindReport.model_validate({**found.model_dump(), "schema_version": 2})
+
+
+def test_nan_and_infinity_are_null_in_json(found: FindReport) -> None:
+    answer = found.answers[0].model_dump()
+    odd = {"value": np.inf, "field": np.nan, "eigenvalues": (np.nan, -np.inf), "at": {"x": np.nan}}
+    report = FindReport.model_validate({**found.model_dump(), "answers": [{**answer, **odd}]})
+    read = json.loads(report.model_dump_json(), parse_constant=pytest.fail)["answers"][0]
+    assert (read["value"], read["field"], read["eigenvalues"]) == (None, None, [None, None])
+    assert read["at"] == {"x": None}
+    assert FindReport.model_validate_json(report.model_dump_json()) == report
+
+
+def test_dates_are_iso_text() -> None:
+    days = np.array(["2026-01-05", "2026-01-06", "2026-01-07"], dtype="datetime64[ns]")
+    da = xr.concat([quartic() + 1, quartic() * 0.5, quartic() * 2], dim="time")
+    da = da.assign_coords(time=days)
+    report = FindReport.from_dataset(dhess.find_minimum(da, dims=("y", "x")))
+    assert report.answers[0].at["time"] == "2026-01-06T00:00:00.000000000"
+    assert report.differentiated == ("y", "x")
+    assert report.dims == ("time", "y", "x")
+
+
+def test_text_coordinates_of_a_batch_dimension_stay_text() -> None:
+    da = xr.concat([quartic(), quartic() * 0.5], dim="member").assign_coords(member=["a", "b"])
+    report = FindReport.from_dataset(dhess.find_minimum(da, dims=("y", "x")))
+    assert report.answers[0].at["member"] == "b"
+
+
+def test_find_table_names_coordinates_units_and_points(found: FindReport) -> None:
+    text = text_of(found)
+    for word in ("rank", "hessian_norm", "y", "x", "kind", "minimum", "8, 13", "441 points"):
+        assert word in text
+
+
+def test_info_report_describes_every_axis() -> None:
+    coords = {"z": [0.0, 1.0, 4.0, 5.0], "x": [3.0, 2.0, 1.0, 0.0]}
+    da = xr.DataArray(np.zeros((4, 5, 4)), coords, ("z", "y", "x"), "f").chunk(z=2)
+    report = InfoReport.from_array(da, source="a.zarr")
+    z, y, x = report.axes
+    assert (z.spacing, z.step_min, z.step_max) == ("uneven", 1.0, 3.0)
+    assert (y.spacing, y.step_min, y.first, y.problem) == ("even", 1.0, None, None)
+    assert (x.spacing, x.first, x.last, x.step_max) == ("even", 3.0, 0.0, 1.0)
+    assert (report.blocks, report.block, report.bytes) == (2, (2, 5, 4), 640)
+    assert report.stored_chunks is None
+    assert report.nan_share is None
+    assert "no coordinate" in text_of(report)
+
+
+def test_info_report_says_why_there_is_no_derivative() -> None:
+    days = np.array(["2026-01-05", "2026-01-06", "2026-01-07"], dtype="datetime64[ns]")
+    da = xr.DataArray(np.zeros((3, 4)), {"time": days, "x": [0.0, 1.0, 1.0, 2.0]}, ("time", "x"))
+    time, x = InfoReport.from_array(da).axes
+    assert "times" in str(time.problem)
+    assert time.first == "2026-01-05T00:00:00.000000000"
+    assert "'x'" in str(x.problem)
+    assert "no: " in text_of(InfoReport.from_array(da))
+
+
+def test_field_report_round_trip() -> None:
+    lazy = dhess.hessian(quartic().chunk(x=7))
+    report = FieldReport.from_array(lazy, field="hessian", source="a.zarr::f", out="b.zarr")
+    assert report.dims == ("row", "col", "y", "x")
+    assert report.bytes == 2 * 2 * 21 * 21 * 8
+    assert FieldReport.model_validate_json(report.model_dump_json()) == report
+    assert "b.zarr" in text_of(report)
+
+
+def test_measures_report_is_the_table_of_measures() -> None:
+    report = MeasuresReport.of_table()
+    assert [each.name for each in report.measures] == list(MEASURES)
+    by_name = {each.name: each for each in report.measures}
+    assert by_name["slope"].needs == ("gradient",)
+    assert by_name["hessian_norm"].needs == ("hessian",)
+    assert by_name["slope_angle"].ndim == 2
+    assert MeasuresReport.model_validate_json(report.model_dump_json()) == report
+    text = text_of(report)
+    assert all(each.name in text and each.formula in text for each in report.measures)
+
+
+def test_markup_in_names_is_shown_as_it_is() -> None:
+    da = quartic().rename("[bold]f[/bold]")
+    assert "[bold]f[/bold]" in text_of(InfoReport.from_array(da))
