@@ -43,9 +43,7 @@ def check_names(array: xr.DataArray) -> None:
             )
 
 
-def answer(
-    found: Candidates, array: xr.DataArray, grid: Grid, attrs: dict[str, Any]
-) -> xr.Dataset:
+def answer(found: Candidates, array: xr.DataArray, grid: Grid, attrs: dict[str, Any]) -> xr.Dataset:
     """Return the labelled answer.
 
     Raises
@@ -68,9 +66,7 @@ def lazy_answer(
     coordinates = _coordinates(array)
     k = len(empty.columns["place"])
     like = _columns(empty, array.shape, coordinates, attrs["points"])
-    columns = dask.delayed(_padded, pure=True)(
-        found, array.shape, coordinates, attrs["points"], k
-    )
+    columns = dask.delayed(_padded, pure=True)(found, array.shape, coordinates, attrs["points"], k)
     lazy = {
         name: da.from_delayed(columns[name], values.shape, values.dtype)
         for name, values in like.items()

@@ -21,7 +21,8 @@ from dhess.halo import map_blocks
 from dhess.kernels import boxes
 from dhess.measures import MEASURES, Measure, check_measure, find_measure, unit_text
 from dhess.options import Options, Settings, settings
-from dhess.stencil import Stencil
+from dhess import stencil
+from dhess.stencil import Need, Stencil
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -40,8 +41,7 @@ class Quantity:
 
     name: str
     long_name: str
-    gradient: bool
-    hessian: bool
+    need: Need
     measure: Measure | None = None
     components: int = -1
     leading: tuple[str, ...] = ()
@@ -51,15 +51,15 @@ class Quantity:
 
 
 GRADIENT = Quantity(
-    "gradient", "gradient", True, False,
+    "gradient", "gradient", stencil.SLOPES,
     components=boxes.GRADIENT, leading=("row",), powers=(1, -1),
 )  # fmt: skip
 HESSIAN = Quantity(
-    "hessian", "Hessian", False, True,
+    "hessian", "Hessian", stencil.HESSIAN,
     components=boxes.HESSIAN, leading=("row", "col"), powers=(1, -2),
 )  # fmt: skip
 EIGENVALUES = Quantity(
-    "eigenvalues", "eigenvalues of the Hessian", False, True,
+    "eigenvalues", "eigenvalues of the Hessian", stencil.HESSIAN,
     components=boxes.EIGENVALUES, leading=("eigen",), powers=(1, -2),
 )  # fmt: skip
 
@@ -69,8 +69,7 @@ def quantity_of(measure: Measure) -> Quantity:
     return Quantity(
         measure.name,
         measure.name.replace("_", " "),
-        measure.gradient,
-        measure.hessian,
+        measure.need,
         measure=measure,
         powers=measure.powers,
         unit="rad" if measure.unit == "rad" else None,
@@ -296,19 +295,13 @@ def _field(data: xr.DataArray, quantity: Quantity, chosen: Settings) -> xr.DataA
                 f"{quantity.name} makes a dimension {name!r}, which the array already has; "
                 f"rename it, as in .rename({name}='{name}_')"
             )
-    stencil = Stencil.of(
-        grid,
-        chosen.scheme,
-        chosen.order,
-        gradient=quantity.gradient,
-        hessian=quantity.hessian,
-    )
+    weights = Stencil.of(grid, chosen.scheme, chosen.order, quantity.need)
     dtype = chosen.result_dtype(data.dtype)
     values = data.variable.data
     if isinstance(values, da.Array):
-        result: Any = _lazy(values, stencil, quantity, dtype)
+        result: Any = _lazy(values, weights, quantity, dtype)
     elif isinstance(values, np.ndarray):
-        result = _eager(values, stencil, quantity, dtype)
+        result = _eager(values, weights, quantity, dtype)
     else:
         raise InputError(
             f"data of type {type(values).__module__}.{type(values).__name__} is not supported; "
@@ -395,9 +388,7 @@ def _eager(values: Array, stencil: Stencil, quantity: Quantity, dtype: np.dtype[
     return out
 
 
-def _lazy(
-    values: da.Array, stencil: Stencil, quantity: Quantity, dtype: np.dtype[Any]
-) -> da.Array:
+def _lazy(values: da.Array, stencil: Stencil, quantity: Quantity, dtype: np.dtype[Any]) -> da.Array:
     leading = (len(stencil.axes),) * len(quantity.leading)
     meta = np.empty((0,) * (len(leading) + values.ndim), dtype)
     return map_blocks(
@@ -412,9 +403,7 @@ def _lazy(
     )
 
 
-def _on_block(
-    stencil: Stencil, block: Block, *, quantity: Quantity, dtype: np.dtype[Any]
-) -> Array:
+def _on_block(stencil: Stencil, block: Block, *, quantity: Quantity, dtype: np.dtype[Any]) -> Array:
     shape = tuple(b - a for a, b in block.ranges)
     out = _empty(stencil, quantity, shape, dtype)
     _write(stencil, block, quantity, out, block.ranges)

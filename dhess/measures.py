@@ -7,6 +7,7 @@ from typing import Final
 
 from dhess.errors import InputError, suggest
 from dhess.kernels import measures as codes
+from dhess.stencil import HESSIAN, PURE, SLOPES, Need
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,8 @@ class Measure:
     """Which loop of the kernels computes it."""
     formula: str
     meaning: str
-    gradient: bool = False
-    """Whether it needs first derivatives."""
-    hessian: bool = False
-    """Whether it needs second derivatives."""
+    need: Need = HESSIAN
+    """Which derivatives it needs."""
     ndim: int | None = None
     """The number of differentiated dimensions that it is for; None: any."""
     powers: tuple[int, int] | None = (1, -2)
@@ -30,50 +29,48 @@ class Measure:
     """Unit rule in words: u is the field's unit, x the coordinate's, n their number."""
 
 
-_GRADIENT: Final = {"gradient": True, "powers": (1, -1), "unit": "u x⁻¹"}
-
 _ROWS: Final = (
     Measure(
         "slope", codes.SLOPE, "|∇f| = √Σₖ fₖ²", "steepness; cannot see a checkerboard",
-        gradient=True, powers=(1, -1), unit="u x⁻¹",
+        need=SLOPES, powers=(1, -1), unit="u x⁻¹",
     ),
     Measure(
         "slope_angle", codes.SLOPE_ANGLE, "atan2(f_first, f_last)",
         "direction of ascent, counter-clockwise from the last dimension",
-        gradient=True, ndim=2, powers=None, unit="rad",
+        need=SLOPES, ndim=2, powers=None, unit="rad",
     ),
     Measure(
         "laplacian", codes.LAPLACIAN, "Σₖ fₖₖ",
-        "sum of the curvatures; zero also where they cancel", hessian=True,
+        "sum of the curvatures; zero also where they cancel", need=PURE,
     ),
     Measure(
         "laplacian_abs", codes.LAPLACIAN_ABS, "|Σₖ fₖₖ|",
-        "size of the Laplacian; small also on saddles", hessian=True,
+        "size of the Laplacian; small also on saddles", need=PURE,
     ),
     Measure(
         "hessian_norm", codes.HESSIAN_NORM, "√Σₖₗ fₖₗ²",
-        "curvature of any kind; zero only where nothing bends", hessian=True,
+        "curvature of any kind; zero only where nothing bends",
     ),
     Measure(
         "hessian_spectral", codes.HESSIAN_SPECTRAL, "maxᵢ |λᵢ|",
-        "strongest curvature in any direction", hessian=True,
+        "strongest curvature in any direction",
     ),
     Measure(
         "hessian_det", codes.HESSIAN_DET, "det H = Πᵢ λᵢ",
         "product of the curvatures; in 2-D below zero on saddles",
-        hessian=True, powers=None, unit="uⁿ x⁻²ⁿ",
+        powers=None, unit="uⁿ x⁻²ⁿ",
     ),
     Measure(
         "hessian_min_element", codes.HESSIAN_MIN_ELEMENT, "minₖₗ fₖₗ",
-        "smallest entry of the Hessian, with its sign", hessian=True,
+        "smallest entry of the Hessian, with its sign",
     ),
     Measure(
         "eigenvalue_min", codes.EIGENVALUE_MIN, "minᵢ λᵢ",
-        "curvature along the direction that bends down most", hessian=True,
+        "curvature along the direction that bends down most",
     ),
     Measure(
         "eigenvalue_max", codes.EIGENVALUE_MAX, "maxᵢ λᵢ",
-        "curvature along the direction that bends up most", hessian=True,
+        "curvature along the direction that bends up most",
     ),
 )  # fmt: skip
 

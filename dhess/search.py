@@ -21,7 +21,7 @@ from dhess.halo import map_blocks
 from dhess.kernels import boxes
 from dhess.measures import Measure, check_measure, find_measure
 from dhess.options import Options, Settings, settings
-from dhess.stencil import Stencil
+from dhess.stencil import EVERYTHING, Stencil
 
 if TYPE_CHECKING:
     from dhess.block import Array, Range
@@ -100,8 +100,8 @@ def find_minimum(
     check_names(array)
     wanted = find_measure(measure)
     check_measure(wanted, len(grid.axes))
-    own = _stencil(grid, chosen, gradient=wanted.gradient, hessian=wanted.hessian)
-    full = _stencil(grid, chosen, gradient=True, hessian=True)
+    own = Stencil.of(grid, chosen.scheme, chosen.order, wanted.need)
+    full = Stencil.of(grid, chosen.scheme, chosen.order, EVERYTHING)
     query = Query(
         wanted,
         _count(k, array.size),
@@ -111,7 +111,7 @@ def find_minimum(
     values = array.variable.data
     attrs = _attributes(array, grid, chosen, query, k, exclude_edges=exclude_edges)
     if isinstance(values, da.Array):
-        found = _lazily(values, own, full, query)
+        found = _lazily(values, full, query)
         if not compute:
             return lazy_answer(found, array, grid, _blank(array, grid, query), attrs)
         return answer(dask.compute(found)[0], array, grid, attrs)
@@ -124,10 +124,6 @@ def find_minimum(
         found = dask.delayed(_eagerly, pure=True)(values, own, full, query)
         return lazy_answer(found, array, grid, _blank(array, grid, query), attrs)
     return answer(_eagerly(values, own, full, query), array, grid, attrs)
-
-
-def _stencil(grid: Grid, chosen: Settings, *, gradient: bool, hessian: bool) -> Stencil:
-    return Stencil.of(grid, chosen.scheme, chosen.order, gradient=gradient, hessian=hessian)
 
 
 def _count(k: int, size: int) -> int:
@@ -199,7 +195,7 @@ def _eagerly(values: Array, own: Stencil, full: Stencil, query: Query) -> Candid
     return _described(full, Block(values, (0,) * values.ndim, whole), best, query)
 
 
-def _lazily(values: da.Array, own: Stencil, full: Stencil, query: Query) -> Any:
+def _lazily(values: da.Array, full: Stencil, query: Query) -> Any:
     """Return the best points as one delayed object: a task per block, then a tree."""
     blocks = map_blocks(
         _on_block,
@@ -207,25 +203,21 @@ def _lazily(values: da.Array, own: Stencil, full: Stencil, query: Query) -> Any:
         full,
         meta=np.empty((0,) * values.ndim, object),
         name=f"find-{query.measure.name}",
-        own=own.gradient,
         query=query,
     )
     parts = list(blocks.to_delayed().ravel())
     merge = dask.delayed(Candidates.merge, pure=True)
     while len(parts) > 1:
-        parts = [
-            merge(parts[i : i + BRANCHES], query.k) for i in range(0, len(parts), BRANCHES)
-        ]
+        parts = [merge(parts[i : i + BRANCHES], query.k) for i in range(0, len(parts), BRANCHES)]
     return parts[0]
 
 
-def _on_block(stencil: Stencil, block: Block, *, own: bool, query: Query) -> Candidates:
-    """Search a block; ``stencil`` is for everything, ``own`` says if the measure needs ∇f."""
+def _on_block(stencil: Stencil, block: Block, *, query: Query) -> Candidates:
     ranges = tuple(
         (max(a, low), min(b, high))
         for (a, b), (low, high) in zip(block.ranges, query.points, strict=True)
     )
-    measure = stencil.restricted(gradient=own, hessian=query.measure.hessian)
+    measure = stencil.restricted(query.measure.need)
     inside = Block(block.data, block.origin, ranges)
     return _described(stencil, inside, _candidates(measure, inside, query), query)
 

@@ -184,44 +184,59 @@ class AxisStencil:
         return min(first, *(r[0] for r in reads)), max(last, *(r[1] for r in reads))
 
 
+@dataclass(frozen=True)
+class Need:
+    """Which derivatives are wanted."""
+
+    gradient: bool = False
+    pure: bool = False
+    """Second derivatives along each axis."""
+    mixed: bool = False
+    """Second derivatives along two axes."""
+
+    def first(self, ndim: int) -> bool:
+        """Tell whether first derivatives are computed."""
+        return self.gradient or (self.mixed and ndim > 1)
+
+
+SLOPES = Need(gradient=True)
+PURE = Need(pure=True)
+HESSIAN = Need(pure=True, mixed=True)
+EVERYTHING = Need(gradient=True, pure=True, mixed=True)
+
+
 @dataclass(frozen=True, eq=False)
 class Stencil:
     """What a measure needs around a point, along every differentiated axis."""
 
     grid: Grid
     axes: tuple[AxisStencil, ...]
-    gradient: bool
-    hessian: bool
+    need: Need
 
     @classmethod
-    def of(cls, grid: Grid, scheme: str, order: int, *, gradient: bool, hessian: bool) -> Stencil:
-        """Make the operators for a gradient, a Hessian, or both.
+    def of(cls, grid: Grid, scheme: str, order: int, need: Need) -> Stencil:
+        """Make the operators for what is needed.
 
         Raises
         ------
         GridError
             If an axis has fewer points than an operator needs.
         """
-        mixed = hessian and len(grid.axes) > 1
         axes = []
         for axis in grid.axes:
-            first = _first(axis, scheme, order) if gradient or mixed else None
-            second = _second(axis, scheme, order) if hessian else None
+            first = _first(axis, scheme, order) if need.first(len(grid.axes)) else None
+            second = _second(axis, scheme, order) if need.pure else None
             axes.append(AxisStencil(axis, first, second))
-        return cls(grid, tuple(axes), gradient, hessian)
+        return cls(grid, tuple(axes), need)
 
-    def restricted(self, *, gradient: bool, hessian: bool) -> Stencil:
+    def restricted(self, need: Need) -> Stencil:
         """Return the stencil for less than this one is for."""
-        mixed = hessian and len(self.axes) > 1
+        first = need.first(len(self.axes))
         axes = tuple(
-            replace(
-                s,
-                first=s.first if gradient or mixed else None,
-                second=s.second if hessian else None,
-            )
+            replace(s, first=s.first if first else None, second=s.second if need.pure else None)
             for s in self.axes
         )
-        return replace(self, axes=axes, gradient=gradient, hessian=hessian)
+        return replace(self, axes=axes, need=need)
 
     @property
     def uniform(self) -> bool:
@@ -232,7 +247,7 @@ class Stencil:
     def token(self) -> tuple[object, ...]:
         """What tells it from another stencil on data of the same shape."""
         ends = [(op.inner, op.ends) for s in self.axes for op in s.operators]
-        return self.gradient, self.hessian, [s.axis.position for s in self.axes], ends
+        return self.need, [s.axis.position for s in self.axes], ends
 
     def along(self, position: int) -> AxisStencil | None:
         """Return the stencil along one axis of the array, None for a batch dimension."""

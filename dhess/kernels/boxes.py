@@ -55,7 +55,9 @@ class Box(NamedTuple):
     gradient: bool
     """Whether first derivatives are wanted."""
     hessian: bool
-    """Whether second derivatives are wanted."""
+    """Whether pure second derivatives are wanted."""
+    mixed: bool
+    """Whether mixed second derivatives are wanted."""
     even: bool
     """Whether all weights are the same everywhere; indices of the tables then have length 1."""
     runs: NDArray[np.int64]
@@ -84,75 +86,54 @@ class Box(NamedTuple):
 @merged
 def across(box, x, p, index, rows, size):  # type: ignore[no-untyped-def]
     """Write the derivatives that have the same weights all along the row."""
-    n = box.along.size
+    along, even, row = box.along, box.even, box.row
+    plus, minus, factor, counts = box.plus, box.minus, box.factor, box.counts
+    n = along.size
     for k in range(n):
-        if k == box.row:
+        if k == row:
             continue
-        i = 0 if box.even else index[box.along[k]]
-        a, b, w, m = box.plus[0, k, i], box.minus[0, k, i], box.factor[0, k, i], box.counts[0, k, i]
+        i = 0 if even else index[along[k]]
         if box.gradient:
-            derive(rows[k, :size], x, p, a, b, w, m)
+            derive(rows[k, :size], x, p, 0, k, i, plus, minus, factor, counts)
         if box.hessian:
             out = rows[pair_index(k, k, n), :size]
-            derive(
-                out,
-                x,
-                p,
-                box.plus[1, k, i],
-                box.minus[1, k, i],
-                box.factor[1, k, i],
-                box.counts[1, k, i],
-            )
+            derive(out, x, p, 1, k, i, plus, minus, factor, counts)
+        if box.mixed:
             for l in range(k + 1, n):
-                if l != box.row:
-                    j = 0 if box.even else index[box.along[l]]
-                    derive_mixed(
-                        rows[pair_index(k, l, n), :size],
-                        x,
-                        p,
-                        a,
-                        b,
-                        w,
-                        m,
-                        box.plus[0, l, j],
-                        box.minus[0, l, j],
-                        box.factor[0, l, j],
-                        box.counts[0, l, j],
-                    )
+                if l != row:
+                    j = 0 if even else index[along[l]]
+                    out = rows[pair_index(k, l, n), :size]
+                    derive_mixed(out, x, p, k, i, l, j, plus, minus, factor, counts)
 
 
 @merged
 def lengthwise(box, x, p, index, rows, size, scratch):  # type: ignore[no-untyped-def]
     """Write the derivatives along the row, in pieces over which the windows do not change."""
-    n, r = box.along.size, box.row
+    along, even, r = box.along, box.even, box.row
+    plus, minus, factor, counts = box.plus, box.minus, box.factor, box.counts
+    starts, widths, weights, pieces = box.starts, box.widths, box.weights, box.pieces
+    n = along.size
     begin = index[index.size - 1]
     end = begin + size
     first = begin
     while first < end:
-        last = min(end, box.pieces[first])
+        last = min(end, pieces[first])
         a, b = first - begin, last - begin
-        q, width = p + a + box.starts[0, first], box.widths[0, first]
+        q, width = p + a + starts[0, first], widths[0, first]
         if box.gradient:
-            derive_along(rows[r, a:b], x, q, box.weights[0], first, width)
+            derive_along(rows[r, a:b], x, q, 0, weights, first, width)
         if box.hessian:
             out = rows[pair_index(r, r, n), a:b]
-            place = p + a + box.starts[1, first]
-            derive_along(out, x, place, box.weights[1], first, box.widths[1, first])
+            place = p + a + starts[1, first]
+            derive_along(out, x, place, 1, weights, first, widths[1, first])
+        if box.mixed:
             for k in range(n):
                 if k != r:
-                    i = 0 if box.even else index[box.along[k]]
+                    i = 0 if even else index[along[k]]
                     part = scratch[: b - a + width - 1]
-                    derive(
-                        part,
-                        x,
-                        q,
-                        box.plus[0, k, i],
-                        box.minus[0, k, i],
-                        box.factor[0, k, i],
-                        box.counts[0, k, i],
-                    )
+                    derive(part, x, q, 0, k, i, plus, minus, factor, counts)
                     out = rows[pair_index(min(k, r), max(k, r), n), a:b]
-                    derive_along(out, part, 0, box.weights[0], first, width)
+                    derive_along(out, part, 0, 0, weights, first, width)
         first = last
 
 
@@ -172,39 +153,34 @@ def plain(box):  # type: ignore[no-untyped-def]
 
 
 @merged
-def norm_row(box, x, p, raw, order):  # type: ignore[no-untyped-def]
+def norm_row(box, x, p, raw):  # type: ignore[no-untyped-def]
     """Write the squared Frobenius norm of the Hessian, with no row for any component."""
+    plus, factor = box.plus, box.factor
     n = box.along.size
-    k, u = box.plus[1, :, 0, 0], box.factor[1, :, 0, 0]
-    s, v = box.plus[0, :, 0, 0], box.factor[0, :, 0, 0]
-    ks, ls, ws = order
     if n == 3:
-        norm_3(raw, x, p, k, s, u, v)
+        norm_3(raw, x, p, plus, factor)
         return
-    if n > 2:
-        bent_3(raw, x, p, k[0], k[1], k[2], u[0], u[1], u[2])
-    for i in range(3 if n > 2 else 0, n):
-        bent_1(raw, x, p, k[i], u[i], i > 0)
-    found = 0
-    for i in range(n):
-        for l in range(i + 1, n):
-            ks[found], ls[found], ws[found] = s[i], s[l], v[i] * v[l]
-            found += 1
-            if found == 3:
-                twisted_3(raw, x, p, ks, ls, ws)
-                found = 0
-    for t in range(found):
-        twisted_1(raw, x, p, ks[t], ls[t], ws[t])
+    if n > 3:
+        bent_3(raw, x, p, plus, factor)
+    for k in range(3 if n > 3 else 0, n):
+        bent_1(raw, x, p, plus[1, k, 0, 0], factor[1, k, 0, 0], k > 0)
+    for k in range(n):
+        l = k + 1
+        while l + 2 < n:
+            twisted_3(raw, x, p, k, l, plus, factor)
+            l += 3
+        while l < n:
+            twisted_1(raw, x, p, k, l, plus, factor)
+            l += 1
 
 
 @merged
 def workspace(box):  # type: ignore[no-untyped-def]
     """Return scratch for the rows of one box."""
     n = box.along.size
-    order = (np.zeros(3, np.int64), np.zeros(3, np.int64), np.zeros(3))
     rows = np.empty((n + n * (n + 1) // 2, SPAN))
     scratch = np.empty(SPAN + box.weights.shape[1])
-    return order, rows, scratch, np.empty((n, n)), np.empty(n)
+    return rows, scratch, np.empty((n, n)), np.empty(n)
 
 
 @inner
@@ -258,7 +234,7 @@ def place_of(base, index, strides):  # type: ignore[no-untyped-def]
 @merged
 def derivative_rows(box, x, index, size, work):  # type: ignore[no-untyped-def]
     """Write all derivatives that the box wants along a span."""
-    _, rows, scratch, _, _ = work
+    rows, scratch, _, _ = work
     p = place_of(box.base, index, box.strides)
     across(box, x, p, index, rows, size)
     if box.row >= 0:
@@ -268,9 +244,9 @@ def derivative_rows(box, x, index, size, work):  # type: ignore[no-untyped-def]
 @merged
 def raw_span(code, box, x, index, is_plain, work, raw):  # type: ignore[no-untyped-def]
     """Write the raw measure along a span."""
-    order, rows, _, A, spectrum = work
+    rows, _, A, spectrum = work
     if is_plain and code == HESSIAN_NORM:
-        norm_row(box, x, place_of(box.base, index, box.strides), raw, order)
+        norm_row(box, x, place_of(box.base, index, box.strides), raw)
     else:
         derivative_rows(box, x, index, raw.size, work)
         measure_row(code, rows, box.along.size, raw, A, spectrum)
@@ -316,7 +292,7 @@ def components_box(what, box, x, out, base, strides, between):  # type: ignore[n
     components lie apart.
     """
     work = workspace(box)
-    _, derivatives, _, A, spectrum = work
+    derivatives, _, A, spectrum = work
     n, last = box.along.size, box.shape.size - 1
     index = np.zeros(last + 1, np.int64)
     more = True
