@@ -64,7 +64,9 @@ def write_components(
     between = int(np.prod(shape))
     for job in _jobs(stencil, block):
         base, strides = _target(job, held, shape)
-        boxes.components_box(what, job.box, job.flat, flat, base, strides, between)
+        boxes.components_box(
+            what, job.box, boxes.Work.of(job.box), job.flat, flat, base, strides, between
+        )
 
 
 def write_measure(
@@ -74,7 +76,7 @@ def write_measure(
     flat = out.reshape(-1)
     for job in _jobs(stencil, block):
         base, strides = _target(job, held, out.shape)
-        boxes.measure_box(code, job.box, job.flat, flat, base, strides)
+        boxes.measure_box(code, job.box, boxes.Work.of(job.box), job.flat, flat, base, strides)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +110,16 @@ def search(stencil: Stencil, block: Block, code: int, k: int, *, single: bool) -
         base, strides = _target(job, whole, shape)
         ordered = bool(np.all(np.diff(strides) <= 0))
         kept, nans = boxes.search_box(
-            code, job.box, job.flat, base, strides, single, ordered, values, places
+            code,
+            job.box,
+            boxes.Work.of(job.box, count),
+            job.flat,
+            base,
+            strides,
+            single,
+            ordered,
+            values,
+            places,
         )
         parts.append(Candidates({"value": values[:kept], "place": places[:kept]}, nans))
     return Candidates.merge(parts, k)

@@ -83,6 +83,35 @@ class Box(NamedTuple):
     """Of such a row: weights, shape (2, widest, points); zeros fill up narrow ones."""
 
 
+class Work(NamedTuple):
+    """Scratch of one call."""
+
+    rows: NDArray[np.float64]
+    """Derivatives along a span, shape (n + n (n + 1) / 2, SPAN)."""
+    line: NDArray[np.float64]
+    raw: NDArray[np.float64]
+    matrix: NDArray[np.float64]
+    spectrum: NDArray[np.float64]
+    index: NDArray[np.int64]
+    """Zeros, one per axis of the box."""
+    raws: NDArray[np.float64]
+    """As many as points are kept."""
+
+    @classmethod
+    def of(cls, box: Box, kept: int = 0) -> Work:
+        """Allocate the scratch for a box."""
+        n = box.along.size
+        return cls(
+            rows=np.empty((n + n * (n + 1) // 2, SPAN)),
+            line=np.empty(SPAN + box.weights.shape[1]),
+            raw=np.empty(SPAN),
+            matrix=np.empty((n, n)),
+            spectrum=np.empty(n),
+            index=np.zeros(box.shape.size, np.int64),
+            raws=np.empty(kept),
+        )
+
+
 @merged
 def across(box, x, p, index, rows, size):  # type: ignore[no-untyped-def]
     """Write the derivatives that have the same weights all along the row."""
@@ -174,15 +203,6 @@ def norm_row(box, x, p, raw):  # type: ignore[no-untyped-def]
             l += 1
 
 
-@merged
-def workspace(box):  # type: ignore[no-untyped-def]
-    """Return scratch for the rows of one box."""
-    n = box.along.size
-    rows = np.empty((n + n * (n + 1) // 2, SPAN))
-    scratch = np.empty(SPAN + box.weights.shape[1])
-    return rows, scratch, np.empty((n, n)), np.empty(n)
-
-
 @inner
 def next_span(box, index):  # type: ignore[no-untyped-def]
     """Return how many rows from index on are done at once, and how many points of each.
@@ -234,42 +254,39 @@ def place_of(base, index, strides):  # type: ignore[no-untyped-def]
 @merged
 def derivative_rows(box, x, index, size, work):  # type: ignore[no-untyped-def]
     """Write all derivatives that the box wants along a span."""
-    rows, scratch, _, _ = work
     p = place_of(box.base, index, box.strides)
-    across(box, x, p, index, rows, size)
+    across(box, x, p, index, work.rows, size)
     if box.row >= 0:
-        lengthwise(box, x, p, index, rows, size, scratch)
+        lengthwise(box, x, p, index, work.rows, size, work.line)
 
 
 @merged
 def raw_span(code, box, x, index, is_plain, work, raw):  # type: ignore[no-untyped-def]
     """Write the raw measure along a span."""
-    rows, _, A, spectrum = work
     if is_plain and code == HESSIAN_NORM:
         norm_row(box, x, place_of(box.base, index, box.strides), raw)
     else:
         derivative_rows(box, x, index, raw.size, work)
-        measure_row(code, rows, box.along.size, raw, A, spectrum)
+        measure_row(code, work.rows, box.along.size, raw, work.matrix, work.spectrum)
 
 
 @inner
-def component(what, c, n, rows, size, A, spectrum):  # type: ignore[no-untyped-def]
-    """Return component c of the gradient or Hessian along a span; for eigenvalues, write them all.
+def row_of(what, c, n):  # type: ignore[no-untyped-def]
+    """Return in which row of derivatives component c stands."""
+    if what != HESSIAN:
+        return c
+    k, l = c // n, c % n
+    return pair_index(min(k, l), max(k, l), n)
 
-    Eigenvalues take the place of the gradient's rows.
-    """
-    if what == GRADIENT:
-        return rows[c, :size]
-    if what == HESSIAN:
-        k, l = c // n, c % n
-        return rows[pair_index(min(k, l), max(k, l), n), :size]
-    if c == 0:
-        for j in range(size):
-            load_matrix(rows, j, n, A)
-            eigenvalues_of(A, n, spectrum)
-            for k in range(n):
-                rows[k, j] = spectrum[k]
-    return rows[c, :size]
+
+@inner
+def decompose(rows, n, size, A, spectrum):  # type: ignore[no-untyped-def]
+    """Write the eigenvalues along a span to the rows of the gradient."""
+    for j in range(size):
+        load_matrix(rows, j, n, A)
+        eigenvalues_of(A, n, spectrum)
+        for k in range(n):
+            rows[k, j] = spectrum[k]
 
 
 @inner
@@ -285,16 +302,14 @@ def put(out, q, step, values):  # type: ignore[no-untyped-def]
 
 
 @Kernel
-def components_box(what, box, x, out, base, strides, between):  # type: ignore[no-untyped-def]
+def components_box(what, box, work, x, out, base, strides, between):  # type: ignore[no-untyped-def]
     """Write the gradient, Hessian or eigenvalues of a box to the flat array out.
 
     ``base`` and ``strides`` say where the box's points lie in out, ``between`` how far the
     components lie apart.
     """
-    work = workspace(box)
-    derivatives, _, A, spectrum = work
+    derivatives, index, A, spectrum = work.rows, work.index, work.matrix, work.spectrum
     n, last = box.along.size, box.shape.size - 1
-    index = np.zeros(last + 1, np.int64)
     more = True
     while more:
         rows, size = next_span(box, index)
@@ -302,8 +317,10 @@ def components_box(what, box, x, out, base, strides, between):  # type: ignore[n
         total = (rows - 1) * away + size
         derivative_rows(box, x, index, total, work)
         q = place_of(base, index, strides)
+        if what == EIGENVALUES:
+            decompose(derivatives, n, total, A, spectrum)
         for c in range(n * n if what == HESSIAN else n):
-            values = component(what, c, n, derivatives, total, A, spectrum)
+            values = derivatives[row_of(what, c, n), :total]
             for r in range(rows):
                 place = q + r * strides[last - 1] + c * between
                 put(out, place, strides[last], values[r * away : r * away + size])
@@ -311,12 +328,10 @@ def components_box(what, box, x, out, base, strides, between):  # type: ignore[n
 
 
 @Kernel
-def measure_box(code, box, x, out, base, strides):  # type: ignore[no-untyped-def]
+def measure_box(code, box, work, x, out, base, strides):  # type: ignore[no-untyped-def]
     """Write a measure on a box to the flat array out."""
-    work = workspace(box)
     last = box.shape.size - 1
-    index = np.zeros(last + 1, np.int64)
-    raw = np.empty(SPAN)
+    index, raw = work.index, work.raw
     is_plain = plain(box)
     more = True
     while more:
@@ -401,18 +416,15 @@ def keep(values, places, raws, count, value, place, raw):  # type: ignore[no-unt
 
 
 @Kernel
-def search_box(code, box, x, base, strides, single, ordered, values, places):  # type: ignore[no-untyped-def]
+def search_box(code, box, work, x, base, strides, single, ordered, values, places):  # type: ignore[no-untyped-def]
     """Keep the smallest values of a measure on a box; return how many, and how many are NaN.
 
     Places are positions in the whole array, given by ``base`` and ``strides``; equal values rank by
     place. ``single`` rounds to float32 first. ``ordered`` says that the box is passed in the order
     of places: a later point then cannot win a tie.
     """
-    work = workspace(box)
     last = box.shape.size - 1
-    index = np.zeros(last + 1, np.int64)
-    raw = np.empty(SPAN)
-    raws = np.empty(values.size)
+    index, raw, raws = work.index, work.raw, work.raws
     count = 0
     nans = 0
     is_plain = plain(box)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 # Strict IEEE: without reassociation or contraction each point's bits do not depend on the loop
 # that it stands in, and so not on the chunking. error_model only drops the check for division by
 # zero, which would keep the loops from vectorising.
-_FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+# Without numba's run time for allocation nothing counts references: counting is atomic, and cost
+# as much as a row of 250 points. So kernels allocate nothing; their scratch comes from the caller.
+_FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 inner = numba.njit(**_FLAGS)
 """A function that only kernels call; it is compiled into them."""
@@ -29,6 +31,13 @@ inner = numba.njit(**_FLAGS)
 merged = numba.njit(inline="always", **_FLAGS)
 """As `inner`, but merged before compilation: LLVM optimises every function again in each caller up
 the chain, so a deep chain costs many times its code (measured: 20 s for one kernel)."""
+
+
+@inner
+def fill(out, n, value):  # type: ignore[no-untyped-def]
+    """Set the first n values. (An assignment to a slice would compile a broadcasting error too.)"""
+    for i in range(n):
+        out[i] = value
 
 
 class Kernel:

@@ -6,14 +6,7 @@ from math import acos, cos, pi, sqrt
 
 import numpy as np
 
-from dhess.kernels.compiled import Kernel, inner
-
-
-@inner
-def fill(out, n, value):  # type: ignore[no-untyped-def]
-    """Set the first n values. (An assignment to a slice would compile a broadcasting error too.)"""
-    for i in range(n):
-        out[i] = value
+from dhess.kernels.compiled import Kernel, fill, inner
 
 
 @inner
@@ -193,11 +186,6 @@ def eigenvalues_of(A, n, out):  # type: ignore[no-untyped-def]
 
 @Kernel
 def symmetric_eigenvalues(matrices, out):  # type: ignore[no-untyped-def]
-    """Write the eigenvalues of matrices, shape (m, n, n), to out, shape (m, n)."""
-    n = matrices.shape[1]
-    A = np.empty((n, n))
+    """Write the eigenvalues of matrices, shape (m, n, n), overwritten, to out, shape (m, n)."""
     for i in range(matrices.shape[0]):
-        for p in range(n):
-            for q in range(n):
-                A[p, q] = matrices[i, p, q]
-        eigenvalues_of(A, n, out[i])
+        eigenvalues_of(matrices[i], matrices.shape[1], out[i])

@@ -8,7 +8,12 @@ field gives zero and not rounding noise, whatever the weights.
 
 from __future__ import annotations
 
-from dhess.kernels.compiled import inner
+import numpy as np
+
+from dhess.kernels.compiled import fill, inner
+
+# The arithmetic is float64 whatever the data: differences must not be taken before.
+f8 = np.float64
 
 
 @inner
@@ -16,10 +21,10 @@ def pair_1(out, a, b, w, add):  # type: ignore[no-untyped-def]
     """out = w (a - b), or out += …"""
     if add:
         for j in range(out.size):
-            out[j] += w * (a[j] - b[j])
+            out[j] += w * (f8(a[j]) - b[j])
     else:
         for j in range(out.size):
-            out[j] = w * (a[j] - b[j])
+            out[j] = w * (f8(a[j]) - b[j])
 
 
 @inner
@@ -27,10 +32,10 @@ def pair_2(out, a, b, c, d, v, w, add):  # type: ignore[no-untyped-def]
     """out = v (a - b) + w (c - d), or out += …"""
     if add:
         for j in range(out.size):
-            out[j] += v * (a[j] - b[j]) + w * (c[j] - d[j])
+            out[j] += v * (f8(a[j]) - b[j]) + w * (f8(c[j]) - d[j])
     else:
         for j in range(out.size):
-            out[j] = v * (a[j] - b[j]) + w * (c[j] - d[j])
+            out[j] = v * (f8(a[j]) - b[j]) + w * (f8(c[j]) - d[j])
 
 
 @inner
@@ -38,10 +43,10 @@ def quad_1(out, a, b, c, d, w, add):  # type: ignore[no-untyped-def]
     """out = w ((a - b) - (c - d)), or out += …"""
     if add:
         for j in range(out.size):
-            out[j] += w * ((a[j] - b[j]) - (c[j] - d[j]))
+            out[j] += w * ((f8(a[j]) - b[j]) - (f8(c[j]) - d[j]))
     else:
         for j in range(out.size):
-            out[j] = w * ((a[j] - b[j]) - (c[j] - d[j]))
+            out[j] = w * ((f8(a[j]) - b[j]) - (f8(c[j]) - d[j]))
 
 
 @inner
@@ -49,10 +54,14 @@ def quad_2(out, a, b, c, d, e, f, g, h, v, w, add):  # type: ignore[no-untyped-d
     """out = v ((a - b) - (c - d)) + w ((e - f) - (g - h)), or out += …"""
     if add:
         for j in range(out.size):
-            out[j] += v * ((a[j] - b[j]) - (c[j] - d[j])) + w * ((e[j] - f[j]) - (g[j] - h[j]))
+            out[j] += v * ((f8(a[j]) - b[j]) - (f8(c[j]) - d[j])) + w * (
+                (f8(e[j]) - f[j]) - (f8(g[j]) - h[j])
+            )
     else:
         for j in range(out.size):
-            out[j] = v * ((a[j] - b[j]) - (c[j] - d[j])) + w * ((e[j] - f[j]) - (g[j] - h[j]))
+            out[j] = v * ((f8(a[j]) - b[j]) - (f8(c[j]) - d[j])) + w * (
+                (f8(e[j]) - f[j]) - (f8(g[j]) - h[j])
+            )
 
 
 @inner
@@ -82,6 +91,8 @@ def derive(out, x, p, o, k, i, plus, minus, factor, counts):  # type: ignore[no-
     if t < count:
         a, b = p + plus[o, k, i, t], p + minus[o, k, i, t]
         pair_1(out, x[a : a + size], x[b : b + size], factor[o, k, i, t], t > 0)
+    if count == 0:
+        fill(out, size, 0.0)
 
 
 @inner
@@ -123,6 +134,8 @@ def derive_mixed(out, x, p, k, i, l, j, plus, minus, factor, counts):  # type: i
                 add,
             )
             add = True
+    if not add:
+        fill(out, size, 0.0)
 
 
 @inner
@@ -137,8 +150,8 @@ def derive_along(out, x, p, o, weights, first, width):  # type: ignore[no-untype
         b, c = x[p + 1 : p + 1 + size], x[p + 2 : p + 2 + size]
         v, w = weights[o, 1, first : first + size], weights[o, 2, first : first + size]
         for j in range(size):
-            r = v[j] * (b[j] - a[j])
-            s = w[j] * (c[j] - a[j])
+            r = v[j] * (f8(b[j]) - a[j])
+            s = w[j] * (f8(c[j]) - a[j])
             out[j] = (r if v[j] != 0.0 else 0.0) + (s if w[j] != 0.0 else 0.0)
         return
     if width == 5:
@@ -147,10 +160,10 @@ def derive_along(out, x, p, o, weights, first, width):  # type: ignore[no-untype
         t, u = weights[o, 1, first : first + size], weights[o, 2, first : first + size]
         v, w = weights[o, 3, first : first + size], weights[o, 4, first : first + size]
         for j in range(size):
-            q = t[j] * (b[j] - a[j])
-            r = u[j] * (c[j] - a[j])
-            s = v[j] * (d[j] - a[j])
-            z = w[j] * (e[j] - a[j])
+            q = t[j] * (f8(b[j]) - a[j])
+            r = u[j] * (f8(c[j]) - a[j])
+            s = v[j] * (f8(d[j]) - a[j])
+            z = w[j] * (f8(e[j]) - a[j])
             left = (q if t[j] != 0.0 else 0.0) + (r if u[j] != 0.0 else 0.0)
             right = (s if v[j] != 0.0 else 0.0) + (z if w[j] != 0.0 else 0.0)
             out[j] = left + right
@@ -160,7 +173,7 @@ def derive_along(out, x, p, o, weights, first, width):  # type: ignore[no-untype
     for t in range(1, width):
         b, w = x[p + t : p + t + size], weights[o, t, first : first + size]
         for j in range(size):
-            r = w[j] * (b[j] - a[j])
+            r = w[j] * (f8(b[j]) - a[j])
             out[j] += r if w[j] != 0.0 else 0.0
 
 
@@ -171,7 +184,7 @@ def bent_1(out, x, p, k, w, add):  # type: ignore[no-untyped-def]
     c = x[p : p + size]
     a, b = x[p + k : p + k + size], x[p - k : p - k + size]
     for j in range(size):
-        q = w * ((a[j] - c[j]) + (b[j] - c[j]))
+        q = w * ((f8(a[j]) - c[j]) + (f8(b[j]) - c[j]))
         out[j] = (out[j] if add else 0.0) + q * q
 
 
@@ -190,9 +203,9 @@ def bent_3(out, x, p, plus, factor):  # type: ignore[no-untyped-def]
     d, e = x[p + l : p + l + size], x[p - l : p - l + size]
     f, g = x[p + m : p + m + size], x[p - m : p - m + size]
     for j in range(size):
-        q = u * ((a[j] - c[j]) + (b[j] - c[j]))
-        r = v * ((d[j] - c[j]) + (e[j] - c[j]))
-        s = w * ((f[j] - c[j]) + (g[j] - c[j]))
+        q = u * ((f8(a[j]) - c[j]) + (f8(b[j]) - c[j]))
+        r = v * ((f8(d[j]) - c[j]) + (f8(e[j]) - c[j]))
+        s = w * ((f8(f[j]) - c[j]) + (f8(g[j]) - c[j]))
         out[j] = q * q + r * r + s * s
 
 
@@ -205,7 +218,7 @@ def twisted_1(out, x, p, k, l, plus, factor):  # type: ignore[no-untyped-def]
     a, b, c, d = p + i + j, p + i - j, p - i + j, p - i - j
     a1, b1, c1, d1 = x[a : a + size], x[b : b + size], x[c : c + size], x[d : d + size]
     for t in range(size):
-        q = w * ((a1[t] - b1[t]) - (c1[t] - d1[t]))
+        q = w * ((f8(a1[t]) - b1[t]) - (f8(c1[t]) - d1[t]))
         out[t] += 2.0 * (q * q)
 
 
@@ -227,9 +240,9 @@ def twisted_3(out, x, p, k, l, plus, factor):  # type: ignore[no-untyped-def]
     w = factor[0, k, 0, 0] * factor[0, l + 1, 0, 0]
     y = factor[0, k, 0, 0] * factor[0, l + 2, 0, 0]
     for t in range(size):
-        q = v * ((a1[t] - b1[t]) - (c1[t] - d1[t]))
-        r = w * ((a2[t] - b2[t]) - (c2[t] - d2[t]))
-        s = y * ((a3[t] - b3[t]) - (c3[t] - d3[t]))
+        q = v * ((f8(a1[t]) - b1[t]) - (f8(c1[t]) - d1[t]))
+        r = w * ((f8(a2[t]) - b2[t]) - (f8(c2[t]) - d2[t]))
+        s = y * ((f8(a3[t]) - b3[t]) - (f8(c3[t]) - d3[t]))
         out[t] += 2.0 * (q * q + r * r + s * s)
 
 
@@ -256,10 +269,10 @@ def norm_3(out, x, p, plus, factor):  # type: ignore[no-untyped-def]
     first, second, third = factor[0, 0, 0, 0], factor[0, 1, 0, 0], factor[0, 2, 0, 0]
     y, z, s = first * second, first * third, second * third
     for q in range(size):
-        h00 = u * ((a0[q] - c[q]) + (b0[q] - c[q]))
-        h11 = v * ((a1[q] - c[q]) + (b1[q] - c[q]))
-        h22 = w * ((a2[q] - c[q]) + (b2[q] - c[q]))
-        h01 = y * ((c0[q] - e0[q]) - (f0[q] - d0[q]))
-        h02 = z * ((c1[q] - e1[q]) - (f1[q] - d1[q]))
-        h12 = s * ((c2[q] - e2[q]) - (f2[q] - d2[q]))
+        h00 = u * ((f8(a0[q]) - c[q]) + (f8(b0[q]) - c[q]))
+        h11 = v * ((f8(a1[q]) - c[q]) + (f8(b1[q]) - c[q]))
+        h22 = w * ((f8(a2[q]) - c[q]) + (f8(b2[q]) - c[q]))
+        h01 = y * ((f8(c0[q]) - e0[q]) - (f8(f0[q]) - d0[q]))
+        h02 = z * ((f8(c1[q]) - e1[q]) - (f8(f1[q]) - d1[q]))
+        h12 = s * ((f8(c2[q]) - e2[q]) - (f8(f2[q]) - d2[q]))
         out[q] = (h00 * h00 + h11 * h11 + h22 * h22) + 2.0 * (h01 * h01 + h02 * h02 + h12 * h12)
