@@ -1,4 +1,4 @@
-"""Where is an n-dimensional field flattest, and how does it curve there?
+"""Find where an n-dimensional field is flattest, and how it curves there.
 
 Slopes, Hessians and measures of curvature of labelled arrays, lazily and out of core, and the
 search for the places where a measure is smallest.
@@ -33,7 +33,7 @@ from dhess.search import find_minimum
 if TYPE_CHECKING:
     from dhess import plot
     from dhess.cluster import local_cluster
-    from dhess.source import open
+    from dhess.source import open  # noqa: A004
 
 __all__ = [
     "ClusterError",

@@ -15,8 +15,9 @@ from dhess.kernels.eigen import symmetric_eigenvalues
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from dhess.block import Array, Candidates
+    from dhess.block import Candidates
     from dhess.grid import Grid
+    from dhess.tables import Array
 
     Columns = dict[Hashable, Any]
 
@@ -51,7 +52,7 @@ def answer(found: Candidates, array: xr.DataArray, grid: Grid, attrs: dict[str, 
     NoValidPoint
         If nothing was found.
     """
-    columns = _columns(found, array.shape, _coordinates(array), attrs["points"])
+    columns = _columns(found, array.shape, _coordinates(array), attrs)
     nans = columns.pop("nan_points")
     return _dataset(columns, array, grid, {**attrs, "nan_points": int(nans)})
 
@@ -65,8 +66,8 @@ def lazy_answer(
     """
     coordinates = _coordinates(array)
     k = len(empty.columns["place"])
-    like = _columns(empty, array.shape, coordinates, attrs["points"])
-    columns = dask.delayed(_padded, pure=True)(found, array.shape, coordinates, attrs["points"], k)
+    like = _columns(empty, array.shape, coordinates, attrs)
+    columns = dask.delayed(_padded, pure=True)(found, array.shape, coordinates, attrs, k)
     lazy = {
         name: da.from_delayed(columns[name], values.shape, values.dtype)
         for name, values in like.items()
@@ -83,26 +84,29 @@ def _coordinates(array: xr.DataArray) -> dict[Hashable, Array]:
 
 
 def _columns(
-    found: Candidates, shape: tuple[int, ...], coordinates: dict[Hashable, Array], points: int
+    found: Candidates,
+    shape: tuple[int, ...],
+    coordinates: dict[Hashable, Array],
+    attrs: dict[str, Any],
 ) -> Columns:
     """Return everything that is told of the points that were found."""
-    given = found.columns
+    given, dtype = found.columns, np.dtype(attrs["dtype"])
     if not len(given["place"]):
         raise NoValidPoint(
-            f"no valid point: the measure is NaN at all {points} points; look at the share of "
-            "NaN in the data, or at dims= if a dimension has too few valid neighbours"
+            f"no valid point: the measure is NaN at all {attrs['points']} points; look at the "
+            "share of NaN in the data, or at dims= if a dimension has too few valid neighbours"
         )
     index = np.stack(np.unravel_index(given["place"], shape), axis=-1)
     hessian = given["hessian"]
     eigenvalues = np.empty(hessian.shape[:2])
-    symmetric_eigenvalues(hessian.astype(np.float64), eigenvalues)
+    symmetric_eigenvalues(hessian.copy(), eigenvalues)
     return {
-        "value": given["value"].astype(hessian.dtype),
+        "value": given["value"].astype(dtype),
         "field": given["field"],
         "index": index,
-        "gradient": given["gradient"],
-        "hessian": hessian,
-        "eigenvalues": eigenvalues.astype(hessian.dtype),
+        "gradient": given["gradient"].astype(dtype),
+        "hessian": hessian.astype(dtype),
+        "eigenvalues": eigenvalues.astype(dtype),
         "kind": _kinds(eigenvalues, given["noise"]),
         "nan_points": np.array(found.nans),
         **{name: x[index[:, d]] for d, (name, x) in enumerate(coordinates.items())},
@@ -121,18 +125,19 @@ def _kinds(eigenvalues: Array, noise: Array) -> Array:
     down = (eigenvalues < -noise[:, None]).sum(axis=1)
     n = eigenvalues.shape[1]
     code = np.select([up + down < n, up == n, down == n], [3, 0, 1], 2)
-    return np.array(KINDS)[code]
+    kinds: Array = np.array(KINDS)[code]
+    return kinds
 
 
 def _padded(
     found: Candidates,
     shape: tuple[int, ...],
     coordinates: dict[Hashable, Array],
-    points: int,
+    attrs: dict[str, Any],
     k: int,
 ) -> Columns:
     """Return the columns with k rows; those without a point are NaN, NaT, -1 or empty text."""
-    columns = _columns(found, shape, coordinates, points)
+    columns = _columns(found, shape, coordinates, attrs)
     for name, values in columns.items():
         if values.ndim and len(values) < k:
             kind = values.dtype.kind

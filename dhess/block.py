@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dhess.kernels import boxes
+from dhess.kernels.spans import Box, Work
+from dhess.tables import Table, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dhess.stencil import AxisStencil, Operator, Stencil
+    from dhess.stencil import AxisStencil, Stencil
+    from dhess.tables import Array, Range
 
-    Array = np.ndarray[Any, np.dtype[Any]]
-    Range = tuple[int, int]
     Part = tuple[tuple[Range, ...], tuple[int, ...], bool, bool]
     """Ranges of a box, the order of its axes, and the ``even`` and ``row`` of `_job`."""
 
@@ -46,37 +47,37 @@ class Job:
     """One call of a kernel: a flat array, the box in it, and the axes as they are turned."""
 
     flat: Array
-    box: boxes.Box
+    box: Box
     ranges: tuple[Range, ...]
     axes: tuple[int, ...]
     """Which dimension of the array each axis of the box is."""
 
 
 def write_components(
-    stencil: Stencil, block: Block, what: int, out: Array, held: tuple[Range, ...]
+    table: Table, block: Block, what: int, out: Array, held: tuple[Range, ...]
 ) -> None:
-    """Write the gradient, Hessian or eigenvalues of a block to their place in out.
+    """Write the gradient, Hessian, both or the eigenvalues of a block to their place in out.
 
     ``held`` are the ranges of points that out holds, behind its dimensions of components.
     """
     shape = tuple(b - a for a, b in held)
     flat = out.reshape(-1)
     between = int(np.prod(shape))
-    for job in _jobs(stencil, block):
+    for job in _jobs(table, block):
         base, strides = _target(job, held, shape)
         boxes.components_box(
-            what, job.box, boxes.Work.of(job.box), job.flat, flat, base, strides, between
+            what, job.box, Work.of(job.box), job.flat, flat, base, strides, between
         )
 
 
 def write_measure(
-    stencil: Stencil, block: Block, code: int, out: Array, held: tuple[Range, ...]
+    table: Table, block: Block, code: int, out: Array, held: tuple[Range, ...]
 ) -> None:
     """Write a measure on a block to its place in out, which holds the points of ``held``."""
     flat = out.reshape(-1)
-    for job in _jobs(stencil, block):
+    for job in _jobs(table, block):
         base, strides = _target(job, held, out.shape)
-        boxes.measure_box(code, job.box, boxes.Work.of(job.box), job.flat, flat, base, strides)
+        boxes.measure_box(code, job.box, Work.of(job.box), job.flat, flat, base, strides)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,12 +100,12 @@ class Candidates:
         return cls({k: v[best] for k, v in columns.items()}, sum(p.nans for p in parts))
 
 
-def search(stencil: Stencil, block: Block, code: int, k: int, *, single: bool) -> Candidates:
+def search(table: Table, block: Block, code: int, k: int, *, single: bool) -> Candidates:
     """Return the k smallest values of a measure on a block."""
-    shape = stencil.grid.shape
+    shape = table.stencil.grid.shape
     whole = tuple((0, size) for size in shape)
     parts = [Candidates({"value": np.empty(0), "place": np.empty(0, np.int64)}, 0)]
-    for job in _jobs(stencil, block):
+    for job in _jobs(table, block):
         count = min(k, int(np.prod(job.box.shape)))
         values, places = np.empty(count), np.empty(count, np.int64)
         base, strides = _target(job, whole, shape)
@@ -112,7 +113,7 @@ def search(stencil: Stencil, block: Block, code: int, k: int, *, single: bool) -
         kept, nans = boxes.search_box(
             code,
             job.box,
-            boxes.Work.of(job.box, count),
+            Work.of(job.box, count),
             job.flat,
             base,
             strides,
@@ -142,10 +143,11 @@ def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(products)[::-1]
 
 
-def _jobs(stencil: Stencil, block: Block) -> Iterator[Job]:
+def _jobs(table: Table, block: Block) -> Iterator[Job]:
     straight = tuple(range(len(block.ranges)))
-    table = _Table(stencil)
-    for ranges, axes, even, row in _turned(stencil, block.ranges, straight, len(straight) - 1):
+    for ranges, axes, even, row in _turned(
+        table.stencil, block.ranges, straight, len(straight) - 1
+    ):
         yield _job(table, block, ranges, axes, even=even, row=row)
 
 
@@ -213,142 +215,8 @@ def _interior(
     yield tuple(rest), -1
 
 
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """The rows of an operator for a range of points, in both forms that kernels take."""
-
-    starts: Array
-    """First node minus index, shape (points,)."""
-    widths: Array
-    weights: Array
-    """Shape (width, points)."""
-    differences: tuple[Array, Array, Array, Array]
-    """Plus, minus and factor, shape (points, most), in steps along the axis; count (points,)."""
-
-    @classmethod
-    def of(cls, op: Operator, points: Range, *, second: bool) -> _Rows:
-        """Look up rows and take them apart."""
-        index = np.arange(*points)
-        starts, weights = op.rows(index)
-        starts = starts - index
-        widths = weights.shape[1] - np.argmax(weights[:, ::-1] != 0, axis=1)
-        return cls(starts, widths, weights.T, _differences(starts, widths, weights, second=second))
-
-
-def _differences(
-    starts: Array, widths: Array, weights: Array, *, second: bool
-) -> tuple[Array, Array, Array, Array]:
-    """Write rows of weights that sum to zero as differences: plus, minus, factor, count.
-
-    A central row becomes differences over its middle, any other one differences from its first
-    node: both give exactly zero on a constant, and touch no node of weight zero.
-
-    Examples
-    --------
-    >>> one = np.ones(1, int)
-    >>> plus, minus, factor, _ = _differences(-one, 3 * one, np.array([[1.0, -2, 1]]), second=True)
-    >>> plus, minus, factor
-    (array([[ 1, -1]]), array([[0, 0]]), array([[1., 1.]]))
-    """
-    most = max(weights.shape[1] - 1, 1)
-    plus, minus = np.zeros((2, len(starts), most), np.int64)
-    factor = np.zeros((len(starts), most))
-    count = np.zeros(len(starts), np.int64)
-
-    def add(rows: Array, ahead: Array, behind: Array, weight: Array) -> None:
-        used = weight != 0
-        rows = rows[used]
-        plus[rows, count[rows]], minus[rows, count[rows]] = ahead[used], behind[used]
-        factor[rows, count[rows]] = weight[used]
-        count[rows] += 1
-
-    for width in np.unique(widths):
-        of_width = np.flatnonzero(widths == width)
-        w, half = weights[of_width, :width], width // 2
-        mirrored = w[:, ::-1] if second else -w[:, ::-1]
-        central = (width % 2 == 1) & (starts[of_width] == -half) & (w == mirrored).all(axis=1)
-        rows, w_rows = of_width[central], w[central]
-        for t in range(1, width - half):
-            far = np.full(len(rows), t)
-            if second:
-                add(rows, far, 0 * far, w_rows[:, half + t])
-                add(rows, -far, 0 * far, w_rows[:, half + t])
-            else:
-                add(rows, far, -far, w_rows[:, half + t])
-        rows, w_rows = of_width[~central], w[~central]
-        for t in range(1, width):
-            add(rows, starts[rows] + t, starts[rows], w_rows[:, t])
-    return plus, minus, factor, count
-
-
-class _Table:
-    """Nodes and weights of ranges of points, each looked up once for all boxes of a block."""
-
-    def __init__(self, stencil: Stencil) -> None:
-        self.stencil = stencil
-        self._nodes: dict[tuple[int, Range], Range] = {}
-        self._rows: dict[tuple[Operator, Range], _Rows] = {}
-
-    def nodes(self, d: int, points: Range) -> Range:
-        """Return the range of indices that points read along a dimension."""
-        if (d, points) not in self._nodes:
-            axis = self.stencil.along(d)
-            self._nodes[d, points] = points if axis is None else axis.nodes(*points)
-        return self._nodes[d, points]
-
-    def rows(self, k: int, points: Range) -> tuple[_Rows | None, _Rows | None]:
-        """Return the rows of the first and the second derivative along an axis."""
-        axis = self.stencil.axes[k]
-        for op in axis.operators:
-            if (op, points) not in self._rows:
-                self._rows[op, points] = _Rows.of(op, points, second=op is axis.second)
-        first = None if axis.first is None else self._rows[axis.first, points]
-        second = None if axis.second is None else self._rows[axis.second, points]
-        return first, second
-
-    def differences(
-        self, ranges: tuple[Range, ...], strides: dict[int, int], *, even: bool, row: int
-    ) -> tuple[Array, Array, Array, Array]:
-        """Return the differences of all axes but the row, in elements of the block."""
-        found = []
-        for k, axis in enumerate(self.stencil.axes):
-            d = axis.axis.position
-            if k != row:
-                a, b = ranges[d]
-                both = self.rows(k, (a, a + 1 if even else b))
-                found += [(o, k, strides[d], r) for o, r in enumerate(both) if r is not None]
-        n = len(self.stencil.axes)
-        longest = max((len(r.starts) for *_, r in found), default=1)
-        most = max((r.differences[0].shape[1] for *_, r in found), default=1)
-        plus, minus = np.zeros((2, 2, n, longest, most), np.int64)
-        factor = np.zeros((2, n, longest, most))
-        count = np.zeros((2, n, longest), np.int64)
-        for o, k, stride, r in found:
-            size, width = r.differences[0].shape
-            plus[o, k, :size, :width] = r.differences[0] * stride
-            minus[o, k, :size, :width] = r.differences[1] * stride
-            factor[o, k, :size, :width] = r.differences[2]
-            count[o, k, :size] = r.differences[3]
-        return plus, minus, factor, count
-
-    def along_row(self, k: int, points: Range) -> tuple[Array, Array, Array]:
-        """Return starts, widths and weights of both derivatives, point by point."""
-        if k < 0:
-            points = (0, 0)
-        size = points[1] - points[0]
-        both = self.rows(k, points) if size else (None, None)
-        widest = max((len(r.weights) for r in both if r is not None), default=1)
-        starts, widths = np.zeros((2, 2, size), np.int64)
-        weights = np.zeros((2, widest, size))
-        for o, r in enumerate(both):
-            if r is not None:
-                starts[o], widths[o] = r.starts, r.widths
-                weights[o, : len(r.weights)] = r.weights
-        return starts, widths, weights
-
-
 def _job(
-    table: _Table,
+    table: Table,
     block: Block,
     ranges: tuple[Range, ...],
     axes: tuple[int, ...],
@@ -369,7 +237,7 @@ def _job(
     by_dimension = dict(zip(axes, strides, strict=True))
     plus, minus, factor, counts = table.differences(ranges, by_dimension, even=even, row=r)
     starts, widths, weights = table.along_row(r, ranges[axes[-1]])
-    box = boxes.Box(
+    box = Box(
         base=int(base),
         shape=np.array([ranges[d][1] - ranges[d][0] for d in axes], dtype=np.int64),
         strides=np.array(strides, dtype=np.int64),
@@ -384,7 +252,7 @@ def _job(
         factor=factor,
         counts=counts,
         row=r,
-        pieces=_pieces(starts, widths),
+        pieces=pieces(starts, widths),
         starts=starts,
         widths=widths,
         weights=weights,
@@ -393,7 +261,7 @@ def _job(
 
 
 def _flat(
-    table: _Table, block: Block, ranges: tuple[Range, ...], axes: tuple[int, ...]
+    table: Table, block: Block, ranges: tuple[Range, ...], axes: tuple[int, ...]
 ) -> tuple[Array, tuple[int, ...], tuple[int, ...]]:
     """Return flat data that holds all nodes of a box, its shape and its global origin.
 
@@ -409,20 +277,6 @@ def _flat(
     flat = data.reshape(-1)
     flat.flags.writeable = False  # one compiled form serves writable and read-only data
     return flat, data.shape, origin
-
-
-def _pieces(starts: Array, widths: Array) -> Array:
-    """Return for each index up to which one starts and widths stay the same.
-
-    Examples
-    --------
-    >>> _pieces(np.array([[0, -1, -1, -2]]), np.array([[3, 3, 3, 3]])).tolist()
-    [1, 3, 3, 4]
-    """
-    alike = np.concatenate([starts, widths])
-    changes = np.flatnonzero((alike[:, 1:] != alike[:, :-1]).any(axis=0)) + 1
-    ends = np.append(changes, alike.shape[1])
-    return np.repeat(ends, np.diff(ends, prepend=0))
 
 
 def readable(data: Array) -> bool:

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
-import dask
 import dask.array as da
 import numpy as np
 import xarray as xr
 
-from dhess.block import Block, readable, write_components, write_measure
+from dhess.block import Block, write_components, write_measure
 from dhess.errors import InputError
 from dhess.grid import Grid
 from dhess.halo import map_blocks
 from dhess.kernels import boxes
 from dhess.measures import MEASURES, Measure, check_measure, find_measure, unit_text
 from dhess.options import Options, Settings, settings
-from dhess import stencil
-from dhess.stencil import Need, Stencil
+from dhess.stencil import HESSIAN as SECOND
+from dhess.stencil import SLOPES, Need, Stencil
+from dhess.tables import Table
+from dhess.tiles import in_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Hashable
 
-    from dhess.block import Array, Range
+    from dhess.tables import Array, Range
 
     Field = xr.DataArray | xr.Dataset
-
-TILE = 1 << 20
-"""Points of a tile at least: fewer are not worth starting a kernel and its edges for."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +45,15 @@ class Quantity:
 
 
 GRADIENT = Quantity(
-    "gradient", "gradient", stencil.SLOPES,
+    "gradient", "gradient", SLOPES,
     components=boxes.GRADIENT, leading=("row",), powers=(1, -1),
 )  # fmt: skip
 HESSIAN = Quantity(
-    "hessian", "Hessian", stencil.HESSIAN,
+    "hessian", "Hessian", SECOND,
     components=boxes.HESSIAN, leading=("row", "col"), powers=(1, -2),
 )  # fmt: skip
 EIGENVALUES = Quantity(
-    "eigenvalues", "eigenvalues of the Hessian", stencil.HESSIAN,
+    "eigenvalues", "eigenvalues of the Hessian", SECOND,
     components=boxes.EIGENVALUES, leading=("eigen",), powers=(1, -2),
 )  # fmt: skip
 
@@ -89,7 +83,7 @@ def gradient(data: Field, **options: Unpack[Options]) -> Any:
 
     Returns
     -------
-    DataArray with dims ("row", \\*data.dims), or Dataset of those; the coordinate ``row`` holds the
+    DataArray with dims ("row", *data.dims), or Dataset of those; the coordinate ``row`` holds the
     names of the differentiated dimensions. Lazy if the data is.
 
     Raises
@@ -101,8 +95,8 @@ def gradient(data: Field, **options: Unpack[Options]) -> Any:
 
     Notes
     -----
-    Three-point differences, exact for polynomials of degree 2, one-sided at the ends. Where f is a
-    checkerboard the gradient is zero all over: use the Hessian to see it.
+    Three-point differences, exact for polynomials of degree 2, one-sided at the ends. Inside a
+    checkerboard the gradient is zero: use the Hessian to see it.
 
     Examples
     --------
@@ -125,7 +119,7 @@ def hessian(data: Field, **options: Unpack[Options]) -> Any:
 
     Returns
     -------
-    DataArray with dims ("row", "col", \\*data.dims), or Dataset of those. Lazy if the data is.
+    DataArray with dims ("row", "col", *data.dims), or Dataset of those. Lazy if the data is.
 
     Raises
     ------
@@ -163,7 +157,7 @@ def eigenvalues(data: Field, **options: Unpack[Options]) -> Any:
 
     Returns
     -------
-    DataArray with dims ("eigen", \\*data.dims), or Dataset of those. Lazy if the data is.
+    DataArray with dims ("eigen", *data.dims), or Dataset of those. Lazy if the data is.
 
     Raises
     ------
@@ -316,7 +310,8 @@ def _labelled(values: Any, data: xr.DataArray, grid: Grid, quantity: Quantity) -
     coords = dict(data.coords)
     coords |= {name: names for name in quantity.leading if name != "eigen"}
     attrs = {k: v for k, v in data.attrs.items() if k not in ("units", "standard_name")}
-    label = str(data.attrs.get("long_name", data.name or "the field"))
+    name = "the field" if data.name is None else data.name
+    label = str(data.attrs.get("long_name", name))
     attrs["long_name"] = f"{quantity.long_name} of {label}"
     unit = quantity.unit
     if quantity.powers is not None:
@@ -325,56 +320,6 @@ def _labelled(values: Any, data: xr.DataArray, grid: Grid, quantity: Quantity) -
     if unit is not None:
         attrs["units"] = unit
     return xr.DataArray(values, coords, (*quantity.leading, *data.dims), data.name, attrs)
-
-
-def threads() -> int:
-    """Return how many threads a computation in memory uses.
-
-    Dask's own setting ``num_workers`` if it is made, else every core this process may run on.
-    """
-    chosen = dask.config.get("num_workers", None)
-    if chosen is not None:
-        return max(1, int(chosen))
-    usable = getattr(os, "sched_getaffinity", None)
-    return len(usable(0)) if usable else os.cpu_count() or 1
-
-
-def tiles(shape: tuple[int, ...], points: int) -> list[tuple[Range, ...]]:
-    """Cut an array along its leading dimensions into parts of about that many points, in C order.
-
-    Examples
-    --------
-    >>> tiles((4, 1000, 1000), 2_000_000)
-    [((0, 2), (0, 1000), (0, 1000)), ((2, 4), (0, 1000), (0, 1000))]
-    """
-    sizes = list(shape)
-    for d in range(len(shape)):
-        inner = math.prod(shape[d + 1 :])
-        sizes[d] = max(1, min(shape[d], points // inner))
-        if sizes[d] > 1:
-            break
-    cuts = [
-        [(a, min(a + step, n)) for a in range(0, n, step)]
-        for n, step in zip(shape, sizes, strict=True)
-    ]
-    return list(itertools.product(*cuts))
-
-
-def in_threads(
-    work: Callable[[tuple[Range, ...]], Any], shape: tuple[int, ...], data: Array
-) -> list[Any]:
-    """Run a function on every tile of points in memory; kernels release the lock.
-
-    Data that kernels cannot read in place is copied tile by tile, so such tiles are kept small.
-    """
-    workers = threads()
-    size = math.prod(shape)
-    points = max(TILE, -(-size // workers))
-    parts = tiles(shape, points if readable(data) else min(points, 4 * TILE))
-    if len(parts) == 1 or workers == 1:
-        return [work(part) for part in parts]
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(work, parts))
 
 
 def _eager(values: Array, stencil: Stencil, quantity: Quantity, dtype: np.dtype[Any]) -> Array:
@@ -420,6 +365,6 @@ def _write(
     stencil: Stencil, block: Block, quantity: Quantity, out: Array, held: tuple[Range, ...]
 ) -> None:
     if quantity.measure is not None:
-        write_measure(stencil, block, quantity.measure.code, out, held)
+        write_measure(Table(stencil), block, quantity.measure.code, out, held)
     else:
-        write_components(stencil, block, quantity.components, out, held)
+        write_components(Table(stencil), block, quantity.components, out, held)

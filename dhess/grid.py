@@ -83,6 +83,12 @@ class Grid:
         names = settings.dims if settings.dims is not None else da.dims
         for name in (*names, *settings.spacing):
             if name not in da.dims:
+                if name in da.coords and da.coords[name].ndim > 1:
+                    raise GridError(
+                        f"{name!r} is a two-dimensional (curvilinear) coordinate over "
+                        f"{list(da.coords[name].dims)!r}, which dhess cannot differentiate along; "
+                        "interpolate to one-dimensional axes"
+                    )
                 known = suggest(str(name), map(str, da.dims))
                 raise InputError(f"no dimension {name!r} in {_label(da)}; {known}")
         axes = tuple(_axis(da, name, settings) for name in names)
@@ -110,6 +116,12 @@ def _check_data(da: xr.DataArray) -> None:
     if da.ndim == 0:
         raise InputError(
             f"{_label(da)} is a scalar; a derivative needs an array with at least one dimension"
+        )
+    unknown = [str(d) for d, size in da.sizes.items() if size != size]
+    if unknown:
+        raise InputError(
+            f"{_label(da)} has Dask chunks of unknown size along {', '.join(unknown)}; "
+            "compute them with .data.compute_chunk_sizes()"
         )
     if da.size == 0:
         sizes = ", ".join(f"{d}={s}" for d, s in da.sizes.items())

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from dhess.block import Array, Range
     from dhess.stencil import AxisStencil, Stencil
+    from dhess.tables import Array, Range
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ def map_blocks(
     name: str,
     **kwargs: Any,
 ) -> da.Array:
-    """Call function(stencil, block, \\*\\*kwargs) for every block, with its ghost cells.
+    """Call function(stencil, block, kwargs as keywords) for every block, with its ghost cells.
 
     The result has the dimensions of the data behind those of ``leading``. One function serves all
     blocks; what differs between them travels with each as a `Cut` per dimension.
@@ -134,7 +134,7 @@ def _on_block(
     order: tuple[int, ...],
     kwargs: dict[str, Any],
 ) -> Any:
-    axes = tuple(cuts[d].stencil for d in order)
+    axes = tuple(axis for d in order if (axis := cuts[d].stencil) is not None)
     stencil = replace(bare, axes=axes)
     block = Block(data, tuple(c.origin for c in cuts), tuple(c.points for c in cuts))
     return function(stencil, block, **kwargs)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SCHEMES: Final = ("direct", "iterated")
 FLOATS: Final = ("float32", "float64")
+TIMES: Final = ("D", "h", "min", "s", "ms", "us", "ns")
 
 
 class Options(TypedDict, total=False):
@@ -109,14 +110,14 @@ def settings(**options: Unpack[Options]) -> Settings:
         dims=_dims(options.get("dims")),
         scheme=_choice("scheme", given.get("scheme", "direct"), SCHEMES),
         spacing=_spacing(options.get("spacing")),
-        datetime_unit=str(given.get("datetime_unit", "s")),
+        datetime_unit=_choice("datetime_unit", given.get("datetime_unit", "s"), TIMES),
         dtype=_dtype(options.get("dtype")),
     )
 
 
 def _reserved(given: Mapping[str, Any]) -> None:
     order = given.get("order", 2)
-    if isinstance(order, bool) or not isinstance(order, Real) or order != 2:
+    if not is_number(order) or order != 2:
         raise InputError(f"order={order!r} is not available; use order=2")
     if given.get("period"):
         raise InputError(
@@ -131,6 +132,17 @@ def _reserved(given: Mapping[str, Any]) -> None:
         raise InputError(
             "geometry='sphere' is not available yet; use geometry='cartesian' on projected axes"
         )
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a value is a real number, Python's or NumPy's; a bool is none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_count(value: object) -> bool:
+    """Tell whether a value is a whole number from 1 on."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return whole and int(value) >= 1  # type: ignore[call-overload]
 
 
 def _choice(name: str, value: object, known: tuple[str, ...]) -> str:
@@ -160,8 +172,7 @@ def _spacing(spacing: Mapping[Hashable, float] | None) -> dict[Hashable, float]:
             'write spacing={"x": 0.1}'
         )
     for name, step in spacing.items():
-        number = isinstance(step, Real | np.number) and not isinstance(step, bool | np.bool_)
-        if not number or not np.isfinite(step) or step <= 0:
+        if not is_number(step) or not np.isfinite(step) or step <= 0:
             raise InputError(f"spacing of {name!r} is {step!r}; it must be a finite number above 0")
     return {name: float(step) for name, step in spacing.items()}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import version
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Unpack
 
 import dask
@@ -15,16 +14,18 @@ import xarray as xr  # noqa: TC002  (documentation examples read the annotations
 from dhess.answer import answer, check_names, lazy_answer
 from dhess.block import Block, Candidates, search, write_components
 from dhess.errors import GridError, InputError
-from dhess.fields import in_threads, the_variable
+from dhess.fields import the_variable
 from dhess.grid import Grid
 from dhess.halo import map_blocks
 from dhess.kernels import boxes
 from dhess.measures import Measure, check_measure, find_measure
-from dhess.options import Options, Settings, settings
+from dhess.options import Options, Settings, is_count, settings
 from dhess.stencil import EVERYTHING, Stencil
+from dhess.tables import Table
+from dhess.tiles import in_threads
 
 if TYPE_CHECKING:
-    from dhess.block import Array, Range
+    from dhess.tables import Array, Range
 
 BRANCHES = 16
 """Blocks whose best points one task combines."""
@@ -95,6 +96,8 @@ def find_minimum(
     (0.0, 0.0, True)
     """
     chosen = settings(**options)
+    if not isinstance(exclude_edges, bool | np.bool_):
+        raise InputError(f"exclude_edges={exclude_edges!r} is neither True nor False")
     array = the_variable(data, chosen)
     grid = Grid.of(array, chosen)
     check_names(array)
@@ -127,7 +130,7 @@ def find_minimum(
 
 
 def _count(k: int, size: int) -> int:
-    if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
+    if not is_count(k):
         raise InputError(f"k={k!r} is no number of points; it must be a whole number from 1 on")
     return min(int(k), size)
 
@@ -176,8 +179,8 @@ def _blank(array: xr.DataArray, grid: Grid, query: Query) -> Candidates:
         "place": np.zeros(k, np.int64),
         "field": np.zeros(k, array.dtype),
         "noise": np.zeros(k),
-        "gradient": np.zeros((k, n), query.dtype),
-        "hessian": np.zeros((k, n, n), query.dtype),
+        "gradient": np.zeros((k, n)),
+        "hessian": np.zeros((k, n, n)),
     }
     return Candidates(columns, 0)
 
@@ -192,7 +195,7 @@ def _eagerly(values: Array, own: Stencil, full: Stencil, query: Query) -> Candid
 
     best = Candidates.merge(in_threads(work, shape, values), query.k)
     whole = tuple((0, size) for size in values.shape)
-    return _described(full, Block(values, (0,) * values.ndim, whole), best, query)
+    return _described(full, Block(values, (0,) * values.ndim, whole), best)
 
 
 def _lazily(values: da.Array, full: Stencil, query: Query) -> Any:
@@ -219,30 +222,34 @@ def _on_block(stencil: Stencil, block: Block, *, query: Query) -> Candidates:
     )
     measure = stencil.restricted(query.measure.need)
     inside = Block(block.data, block.origin, ranges)
-    return _described(stencil, inside, _candidates(measure, inside, query), query)
+    return _described(stencil, inside, _candidates(measure, inside, query))
 
 
 def _candidates(stencil: Stencil, block: Block, query: Query) -> Candidates:
     single = query.dtype == np.float32
-    return search(stencil, block, query.measure.code, query.k, single=single)
+    return search(Table(stencil), block, query.measure.code, query.k, single=single)
 
 
-def _described(full: Stencil, block: Block, best: Candidates, query: Query) -> Candidates:
+def _described(full: Stencil, block: Block, best: Candidates) -> Candidates:
     """Add the field and its derivatives at the best points."""
     n, count = len(full.axes), len(best.columns["place"])
+    table = Table(full)
     field = np.empty(count, block.data.dtype)
     noise = np.empty(count)
-    gradient = np.empty((count, n), query.dtype)
-    hessian = np.empty((count, n, n), query.dtype)
+    derivatives = np.empty((count, n + n * n))
     indices = np.unravel_index(best.columns["place"], full.grid.shape)
     for i, index in enumerate(zip(*(map(int, along) for along in indices), strict=True)):
         place = tuple((j, j + 1) for j in index)
         point = Block(block.data, block.origin, place)
         field[i] = block.data[tuple(j - o for j, o in zip(index, block.origin, strict=True))]
         noise[i] = _rounding(full, point)
-        for what, out in ((boxes.GRADIENT, gradient), (boxes.HESSIAN, hessian)):
-            write_components(full, point, what, out[i], place)
-    columns = {"field": field, "noise": noise, "gradient": gradient, "hessian": hessian}
+        write_components(table, point, boxes.BOTH, derivatives[i], place)
+    columns = {
+        "field": field,
+        "noise": noise,
+        "gradient": derivatives[:, :n],
+        "hessian": derivatives[:, n:].reshape(count, n, n),
+    }
     return Candidates({**best.columns, **columns}, best.nans)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -56,7 +56,8 @@ def fornberg(nodes: Floats, derivative: int) -> Floats:
             for m in range(derivative, -1, -1):
                 lower = m * c[m - 1, :, j] if m else 0.0
                 c[m, :, j] = (nodes[:, i] * c[m, :, j] - lower) / apart
-    return c[derivative]
+    weights: Floats = c[derivative]
+    return weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +105,12 @@ class Operator:
         a, b = (min(max(i, self.low), self.high) - self.begin for i in (first, last))
         inner = self.inner[a : max(b, a + 1)] if a < len(self.inner) else self.inner[-1:]
         return replace(self, inner=inner, begin=min(a, len(self.inner) - 1) + self.begin)
+
+    def alike(self, points: tuple[int, int]) -> tuple[int, int]:
+        """Return the first range of points with the same rows as these, relative to the index."""
+        first, last = points
+        same = len(self.inner) == 1 and self.low <= first and last <= self.high
+        return (self.low, self.low + last - first) if same else points
 
     def nodes(self, index: Ints) -> tuple[int, int]:
         """Return the range of indices that some rows read."""
@@ -194,6 +201,12 @@ class Need:
     mixed: bool = False
     """Second derivatives along two axes."""
 
+    @property
+    def names(self) -> tuple[Literal["gradient", "hessian"], ...]:
+        """What is needed, in words."""
+        slope: tuple[Literal["gradient", "hessian"], ...] = ("gradient",) if self.gradient else ()
+        return (*slope, "hessian") if self.pure or self.mixed else slope
+
     def first(self, ndim: int) -> bool:
         """Tell whether first derivatives are computed."""
         return self.gradient or (self.mixed and ndim > 1)
@@ -224,8 +237,9 @@ class Stencil:
         """
         axes = []
         for axis in grid.axes:
-            first = _first(axis, scheme, order) if need.first(len(grid.axes)) else None
+            # The second derivative needs more points: if they are not there, its error says so.
             second = _second(axis, scheme, order) if need.pure else None
+            first = _first(axis, scheme, order) if need.first(len(grid.axes)) else None
             axes.append(AxisStencil(axis, first, second))
         return cls(grid, tuple(axes), need)
 
@@ -290,7 +304,7 @@ def _windowed(axis: Axis, derivative: int, *, inside: int, outside: int) -> Oper
     ends = _weights(axis, index, starts, outside, derivative)
     core = np.array([low]) if axis.uniform else np.arange(low, high)
     if low >= high:
-        inner = np.zeros((1, inside))
+        inner: Floats = np.zeros((1, inside))
     else:
         inner = _weights(axis, core, core - reach, inside, derivative)
     return Operator(size, low, high, reach, inner, (starts, ends), low)

@@ -3,8 +3,9 @@
 Errors come first, for everything can fail. Options say what is asked and know nothing of data. The
 grid reads coordinates as those options tell. A stencil is weights on a grid. Kernels take the
 weights as plain arrays and know nothing else, so that they can be compiled, moved and timed alone.
-Measures name kernels. A block is one part of an array with its ghost cells, cut into boxes that one
-kernel does; the halo is where those cells come from when Dask holds the array. Fields apply
+Measures name kernels. Tables are weights in the form that kernels take. A block is one part of an
+array with its ghost cells, cut into boxes that one kernel does; the halo is where those cells come
+from when Dask holds the array, and tiles are the blocks of one in memory. Fields apply
 measures to labelled arrays through both. An answer dresses the points that a search found in
 labels, and the search finds them. So far the library; then comes the way in (source), the way out
 (sink) and the place to work (cluster), which know labelled arrays but no command. A plot draws
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ORDER = (
-    "errors", "options", "grid", "stencil", "kernels", "measures", "block", "halo", "fields",
+    "errors", "options", "grid", "stencil", "kernels", "measures", "tables", "block", "halo",
+    "tiles", "fields",
     "answer", "search", "source", "sink", "cluster", "plot", "report", "demo", "cli",
 )  # fmt: skip
 ROOT = Path(dhess.__file__).parent

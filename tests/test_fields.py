@@ -161,7 +161,7 @@ def test_num_workers_is_how_many_threads_work(monkeypatch: pytest.MonkeyPatch) -
             started.append(max_workers or -1)
             super().__init__(max_workers, **kwargs)
 
-    monkeypatch.setattr("dhess.fields.ThreadPoolExecutor", Watched)
+    monkeypatch.setattr("dhess.tiles.ThreadPoolExecutor", Watched)
     array = random((1300, 1000), "yx")
     for workers, want in ((1, []), (3, [3])):
         started.clear()

@@ -2,279 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 import numpy as np
 
-from dhess.kernels.compiled import Kernel, inner, merged
+from dhess.kernels.compiled import Kernel, inner
 from dhess.kernels.eigen import eigenvalues_of
-from dhess.kernels.measures import (
-    HESSIAN_NORM,
-    finish,
-    load_matrix,
-    measure_row,
-    pair_index,
-)
-from dhess.kernels.rows import (
-    bent_1,
-    bent_3,
-    derive,
-    derive_along,
-    derive_mixed,
-    norm_3,
-    twisted_1,
-    twisted_3,
-)
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from dhess.kernels.measures import finish, load_matrix, pair_index
+from dhess.kernels.spans import advance, derivative_rows, next_span, place_of, plain, raw_span
 
 GRADIENT = 0
 HESSIAN = 1
 EIGENVALUES = 2
-
-SPAN = 1024
-"""Points that are computed at once: the rows of their derivatives fit the fastest cache."""
-
-
-class Box(NamedTuple):
-    """Where a box of points lies in a flat block, and the weights of its axes.
-
-    Axes of the box are numbered as in the block; the last one is the row, of stride 1. Weights are
-    cut to the box: column i of a table is for the i-th point of the box along that axis.
-    """
-
-    base: int
-    """Position in the block of the box's first point."""
-    shape: NDArray[np.int64]
-    """Points along each axis."""
-    strides: NDArray[np.int64]
-    """Elements of the block between neighbours along each axis."""
-    along: NDArray[np.int64]
-    """Which axis of the box each differentiated dimension is, in the order of the result's rows."""
-    gradient: bool
-    """Whether first derivatives are wanted."""
-    hessian: bool
-    """Whether pure second derivatives are wanted."""
-    mixed: bool
-    """Whether mixed second derivatives are wanted."""
-    even: bool
-    """Whether all weights are the same everywhere; indices of the tables then have length 1."""
-    runs: NDArray[np.int64]
-    """For each index of the axis before the row: up to which one the weights stay the same."""
-    plus: NDArray[np.int64]
-    """Derivatives as weighted differences: where they add, relative to the point in elements of the
-    block. Shape (2, n, longest axis, most differences); [0] first derivative, [1] second."""
-    minus: NDArray[np.int64]
-    """Where they subtract."""
-    factor: NDArray[np.float64]
-    """By what they are multiplied."""
-    counts: NDArray[np.int64]
-    """How many there are, shape (2, n, longest axis)."""
-    row: int
-    """Which differentiated dimension is the row and has weights per point; -1: none."""
-    pieces: NDArray[np.int64]
-    """Of such a row, for each index: up to which one the windows are alike."""
-    starts: NDArray[np.int64]
-    """Of such a row: first node minus index, shape (2, points)."""
-    widths: NDArray[np.int64]
-    """Of such a row: number of nodes, shape (2, points)."""
-    weights: NDArray[np.float64]
-    """Of such a row: weights, shape (2, widest, points); zeros fill up narrow ones."""
-
-
-class Work(NamedTuple):
-    """Scratch of one call."""
-
-    rows: NDArray[np.float64]
-    """Derivatives along a span, shape (n + n (n + 1) / 2, SPAN)."""
-    line: NDArray[np.float64]
-    raw: NDArray[np.float64]
-    matrix: NDArray[np.float64]
-    spectrum: NDArray[np.float64]
-    index: NDArray[np.int64]
-    """Zeros, one per axis of the box."""
-    raws: NDArray[np.float64]
-    """As many as points are kept."""
-
-    @classmethod
-    def of(cls, box: Box, kept: int = 0) -> Work:
-        """Allocate the scratch for a box."""
-        n = box.along.size
-        return cls(
-            rows=np.empty((n + n * (n + 1) // 2, SPAN)),
-            line=np.empty(SPAN + box.weights.shape[1]),
-            raw=np.empty(SPAN),
-            matrix=np.empty((n, n)),
-            spectrum=np.empty(n),
-            index=np.zeros(box.shape.size, np.int64),
-            raws=np.empty(kept),
-        )
-
-
-@merged
-def across(box, x, p, index, rows, size):  # type: ignore[no-untyped-def]
-    """Write the derivatives that have the same weights all along the row."""
-    along, even, row = box.along, box.even, box.row
-    plus, minus, factor, counts = box.plus, box.minus, box.factor, box.counts
-    n = along.size
-    for k in range(n):
-        if k == row:
-            continue
-        i = 0 if even else index[along[k]]
-        if box.gradient:
-            derive(rows[k, :size], x, p, 0, k, i, plus, minus, factor, counts)
-        if box.hessian:
-            out = rows[pair_index(k, k, n), :size]
-            derive(out, x, p, 1, k, i, plus, minus, factor, counts)
-        if box.mixed:
-            for l in range(k + 1, n):
-                if l != row:
-                    j = 0 if even else index[along[l]]
-                    out = rows[pair_index(k, l, n), :size]
-                    derive_mixed(out, x, p, k, i, l, j, plus, minus, factor, counts)
-
-
-@merged
-def lengthwise(box, x, p, index, rows, size, scratch):  # type: ignore[no-untyped-def]
-    """Write the derivatives along the row, in pieces over which the windows do not change."""
-    along, even, r = box.along, box.even, box.row
-    plus, minus, factor, counts = box.plus, box.minus, box.factor, box.counts
-    starts, widths, weights, pieces = box.starts, box.widths, box.weights, box.pieces
-    n = along.size
-    begin = index[index.size - 1]
-    end = begin + size
-    first = begin
-    while first < end:
-        last = min(end, pieces[first])
-        a, b = first - begin, last - begin
-        q, width = p + a + starts[0, first], widths[0, first]
-        if box.gradient:
-            derive_along(rows[r, a:b], x, q, 0, weights, first, width)
-        if box.hessian:
-            out = rows[pair_index(r, r, n), a:b]
-            place = p + a + starts[1, first]
-            derive_along(out, x, place, 1, weights, first, widths[1, first])
-        if box.mixed:
-            for k in range(n):
-                if k != r:
-                    i = 0 if even else index[along[k]]
-                    part = scratch[: b - a + width - 1]
-                    derive(part, x, q, 0, k, i, plus, minus, factor, counts)
-                    out = rows[pair_index(min(k, r), max(k, r), n), a:b]
-                    derive_along(out, part, 0, 0, weights, first, width)
-        first = last
+BOTH = 3
 
 
 @inner
-def plain(box):  # type: ignore[no-untyped-def]
-    """Tell whether every derivative is one central difference with the same weight everywhere."""
-    if not box.even:
-        return False
-    for k in range(box.along.size):
-        if box.counts[1, k, 0] != 2 or box.plus[1, k, 0, 0] != -box.plus[1, k, 0, 1]:
-            return False
-        if box.along.size > 1 and (
-            box.counts[0, k, 0] != 1 or box.plus[0, k, 0, 0] != -box.minus[0, k, 0, 0]
-        ):
-            return False
-    return True
-
-
-@merged
-def norm_row(box, x, p, raw):  # type: ignore[no-untyped-def]
-    """Write the squared Frobenius norm of the Hessian, with no row for any component."""
-    plus, factor = box.plus, box.factor
-    n = box.along.size
-    if n == 3:
-        norm_3(raw, x, p, plus, factor)
-        return
-    if n > 3:
-        bent_3(raw, x, p, plus, factor)
-    for k in range(3 if n > 3 else 0, n):
-        bent_1(raw, x, p, plus[1, k, 0, 0], factor[1, k, 0, 0], k > 0)
-    for k in range(n):
-        l = k + 1
-        while l + 2 < n:
-            twisted_3(raw, x, p, k, l, plus, factor)
-            l += 3
-        while l < n:
-            twisted_1(raw, x, p, k, l, plus, factor)
-            l += 1
-
-
-@inner
-def next_span(box, index):  # type: ignore[no-untyped-def]
-    """Return how many rows from index on are done at once, and how many points of each.
-
-    Rows are short in many dimensions, and each costs a start; so rows that have the same weights
-    and lie close together are passed as one, points between them and all. Long rows are cut, so
-    that their derivatives stay in the cache.
-    """
-    last = index.size - 1
-    size = box.shape[last]
-    if size - index[last] > SPAN or index[last] > 0:
-        return 1, min(SPAN, size - index[last])
-    if last == 0 or box.row >= 0:
-        return 1, size
-    stride = box.strides[last - 1]
-    if 2 * size < stride:
-        return 1, size
-    rows = min(box.runs[index[last - 1]] - index[last - 1], 1 + (SPAN - size) // stride)
-    return max(rows, 1), size
-
-
-@inner
-def advance(index, shape, rows, size):  # type: ignore[no-untyped-def]
-    """Move index past a span, in C order; tell whether anything is left."""
-    last = index.size - 1
-    index[last] += size
-    if index[last] < shape[last]:
-        return True
-    index[last] = 0
-    step = rows
-    for axis in range(last - 1, -1, -1):
-        index[axis] += step
-        if index[axis] < shape[axis]:
-            return True
-        index[axis] = 0
-        step = 1
-    return False
-
-
-@inner
-def place_of(base, index, strides):  # type: ignore[no-untyped-def]
-    """Return the flat position of a point."""
-    p = base
-    for axis in range(index.size):
-        p += index[axis] * strides[axis]
-    return p
-
-
-@merged
-def derivative_rows(box, x, index, size, work):  # type: ignore[no-untyped-def]
-    """Write all derivatives that the box wants along a span."""
-    p = place_of(box.base, index, box.strides)
-    across(box, x, p, index, work.rows, size)
-    if box.row >= 0:
-        lengthwise(box, x, p, index, work.rows, size, work.line)
-
-
-@merged
-def raw_span(code, box, x, index, is_plain, work, raw):  # type: ignore[no-untyped-def]
-    """Write the raw measure along a span."""
-    if is_plain and code == HESSIAN_NORM:
-        norm_row(box, x, place_of(box.base, index, box.strides), raw)
-    else:
-        derivative_rows(box, x, index, raw.size, work)
-        measure_row(code, work.rows, box.along.size, raw, work.matrix, work.spectrum)
+def component_count(what, n):  # type: ignore[no-untyped-def]
+    """Return how many components there are."""
+    if what == BOTH:
+        return n + n * n
+    return n * n if what == HESSIAN else n
 
 
 @inner
 def row_of(what, c, n):  # type: ignore[no-untyped-def]
     """Return in which row of derivatives component c stands."""
-    if what != HESSIAN:
+    if what in (GRADIENT, EIGENVALUES) or (what == BOTH and c < n):
         return c
+    if what == BOTH:
+        c -= n
     k, l = c // n, c % n
     return pair_index(min(k, l), max(k, l), n)
 
@@ -303,12 +58,12 @@ def put(out, q, step, values):  # type: ignore[no-untyped-def]
 
 @Kernel
 def components_box(what, box, work, x, out, base, strides, between):  # type: ignore[no-untyped-def]
-    """Write the gradient, Hessian or eigenvalues of a box to the flat array out.
+    """Write the gradient, Hessian, both or the eigenvalues of a box to the flat array out.
 
     ``base`` and ``strides`` say where the box's points lie in out, ``between`` how far the
     components lie apart.
     """
-    derivatives, index, A, spectrum = work.rows, work.index, work.matrix, work.spectrum
+    derivatives, index, A, spectrum = work.rows, work.at, work.matrix, work.spectrum
     n, last = box.along.size, box.shape.size - 1
     more = True
     while more:
@@ -319,7 +74,7 @@ def components_box(what, box, work, x, out, base, strides, between):  # type: ig
         q = place_of(base, index, strides)
         if what == EIGENVALUES:
             decompose(derivatives, n, total, A, spectrum)
-        for c in range(n * n if what == HESSIAN else n):
+        for c in range(component_count(what, n)):
             values = derivatives[row_of(what, c, n), :total]
             for r in range(rows):
                 place = q + r * strides[last - 1] + c * between
@@ -331,7 +86,7 @@ def components_box(what, box, work, x, out, base, strides, between):  # type: ig
 def measure_box(code, box, work, x, out, base, strides):  # type: ignore[no-untyped-def]
     """Write a measure on a box to the flat array out."""
     last = box.shape.size - 1
-    index, raw = work.index, work.raw
+    index, raw = work.at, work.raw
     is_plain = plain(box)
     more = True
     while more:
@@ -424,7 +179,7 @@ def search_box(code, box, work, x, base, strides, single, ordered, values, place
     of places: a later point then cannot win a tie.
     """
     last = box.shape.size - 1
-    index, raw, raws = work.index, work.raw, work.raws
+    index, raw, raws = work.at, work.raw, work.raws
     count = 0
     nans = 0
     is_plain = plain(box)

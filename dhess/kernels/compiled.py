@@ -35,7 +35,7 @@ the chain, so a deep chain costs many times its code (measured: 20 s for one ker
 
 @inner
 def fill(out, n, value):  # type: ignore[no-untyped-def]
-    """Set the first n values. (An assignment to a slice would compile a broadcasting error too.)"""
+    """Set the first n values; an assignment to a slice would compile a broadcasting error too."""
     for i in range(n):
         out[i] = value
 
@@ -57,10 +57,11 @@ class Kernel:
         self._lock = threading.Lock()
 
     def __call__(self, *args: Any) -> Any:
+        """Call the function; compile it or load it from the cache first, if it is not there."""
         key = "".join(a.dtype.char for a in args if isinstance(a, np.ndarray))
         if key not in self._ready:
             with self._lock, _between_processes(self.dispatcher.stats.cache_path):
-                self.dispatcher.compile(tuple(numba.typeof(a) for a in args))
+                self.dispatcher.compile(tuple(map(numba.typeof, args)))
             self._ready.add(key)
         return self.dispatcher(*args)
 
@@ -79,4 +80,24 @@ def _between_processes(folder: str | None) -> Iterator[None]:
         return
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        _drop_stale(path)
         yield
+
+
+def _drop_stale(folder: Path) -> None:
+    """Empty the cache if any kernel's source has changed.
+
+    numba looks at the file of the cached function, but not at those of the functions compiled
+    into it.
+    """
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    stamp = " ".join(f"{p.name}:{p.stat().st_mtime_ns}:{p.stat().st_size}" for p in sources)
+    record = folder / "dhess-kernels.stamp"
+    try:
+        if record.exists() and record.read_text() == stamp:
+            return
+        for old in folder.glob("*.nbi"):
+            old.unlink()
+        record.write_text(stamp)
+    except OSError:  # a cache that can be read only is left as it is
+        return

@@ -31,7 +31,7 @@ def eigenvalues_3(a, b, c, d, e, f, out):  # type: ignore[no-untyped-def]
     matrix, and the pair comes from the 2 x 2 matrix that is left. (D. Eberly, "A robust
     eigensolver for 3 x 3 symmetric matrices", 2014, takes this way.)
     """
-    scale = max(max(abs(a), abs(b), abs(c)), max(abs(d), abs(e), abs(f)))
+    scale = max(abs(a), abs(b), abs(c), abs(d), abs(e), abs(f))
     if not np.isfinite(a + b + c + d + e + f):
         fill(out, 3, np.nan)
         return

@@ -18,7 +18,7 @@ f8 = np.float64
 
 @inner
 def pair_1(out, a, b, w, add):  # type: ignore[no-untyped-def]
-    """out = w (a - b), or out += …"""
+    """Out = w (a - b), or add it to out."""
     if add:
         for j in range(out.size):
             out[j] += w * (f8(a[j]) - b[j])
@@ -29,7 +29,7 @@ def pair_1(out, a, b, w, add):  # type: ignore[no-untyped-def]
 
 @inner
 def pair_2(out, a, b, c, d, v, w, add):  # type: ignore[no-untyped-def]
-    """out = v (a - b) + w (c - d), or out += …"""
+    """Out = v (a - b) + w (c - d), or add it to out."""
     if add:
         for j in range(out.size):
             out[j] += v * (f8(a[j]) - b[j]) + w * (f8(c[j]) - d[j])
@@ -40,7 +40,7 @@ def pair_2(out, a, b, c, d, v, w, add):  # type: ignore[no-untyped-def]
 
 @inner
 def quad_1(out, a, b, c, d, w, add):  # type: ignore[no-untyped-def]
-    """out = w ((a - b) - (c - d)), or out += …"""
+    """Out = w ((a - b) - (c - d)), or add it to out."""
     if add:
         for j in range(out.size):
             out[j] += w * ((f8(a[j]) - b[j]) - (f8(c[j]) - d[j]))
@@ -51,7 +51,7 @@ def quad_1(out, a, b, c, d, w, add):  # type: ignore[no-untyped-def]
 
 @inner
 def quad_2(out, a, b, c, d, e, f, g, h, v, w, add):  # type: ignore[no-untyped-def]
-    """out = v ((a - b) - (c - d)) + w ((e - f) - (g - h)), or out += …"""
+    """Out = v ((a - b) - (c - d)) + w ((e - f) - (g - h)), or add it to out."""
     if add:
         for j in range(out.size):
             out[j] += v * ((f8(a[j]) - b[j]) - (f8(c[j]) - d[j])) + w * (

@@ -307,7 +307,7 @@ class MeasuresReport(Report):
                 MeasureInfo(
                     name=each.name,
                     formula=each.formula,
-                    needs=tuple(k for k in ("gradient", "hessian") if getattr(each, k)),
+                    needs=each.need.names,
                     ndim=each.ndim,
                     unit=each.unit,
                     meaning=each.meaning,
