@@ -144,29 +144,32 @@ def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _jobs(table: Table, block: Block) -> Iterator[Job]:
-    straight = tuple(range(len(block.ranges)))
-    for ranges, axes, even, row in _turned(
-        table.stencil, block.ranges, straight, len(straight) - 1
-    ):
-        yield _job(table, block, ranges, axes, even=even, row=row)
+    axes = tuple(range(len(block.ranges)))
+    # Up to three dimensions a slab is one box, the weights of its row looked up point by point. In
+    # more, rows are short: it pays to turn and cut it again, so that they are passed together.
+    turns = min(len(axes) - 1, 1) if len(axes) <= 3 else len(axes) - 1
+    for ranges, order, even, row in _turned(table.stencil, block.ranges, axes, turns):
+        yield _job(table, block, ranges, order, even=even, row=row)
 
 
 def _turned(
-    stencil: Stencil, ranges: tuple[Range, ...], axes: tuple[int, ...], left: int
+    stencil: Stencil, ranges: tuple[Range, ...], axes: tuple[int, ...], turns: int
 ) -> Iterator[Part]:
-    """Cut off the ends of the row and turn their axis to the front, as often as there are axes."""
-    """Cut off the ends of the row and turn their axis to the front, as often as there are axes."""
+    """Cut off the ends of the row and turn their axis to the front, so many times."""
     row = axes[-1]
     axis = stencil.along(row)
     if axis is None:
         yield from _straight(stencil, ranges, axes, row=False)
         return
+    if turns == 0 and len(axes) > 1:
+        yield from _straight(stencil, ranges, axes, row=True)
+        return
     for part, name in _cut(axis, ranges[row]):
         cut = (*ranges[:row], part, *ranges[row + 1 :])
         if name == "middle":
             yield from _straight(stencil, cut, axes, row=not axis.axis.uniform)
-        elif left > 0:
-            yield from _turned(stencil, cut, (row, *axes[:-1]), left - 1)
+        elif len(axes) > 1:
+            yield from _turned(stencil, cut, (row, *axes[:-1]), turns - 1)
         else:
             yield from _straight(stencil, cut, axes, row=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -166,7 +167,7 @@ def _attributes(
         "exclude_edges": int(exclude_edges),
         **chosen.describe(grid.names, array.dtype),
         "points": int(np.prod([b - a for a, b in query.points], dtype=object)),
-        "dhess_version": version("dhess"),
+        "dhess_version": _version(),
         "source": source + name if source else "",
     }
 
@@ -183,6 +184,11 @@ def _blank(array: xr.DataArray, grid: Grid, query: Query) -> Candidates:
         "hessian": np.zeros((k, n, n)),
     }
     return Candidates(columns, 0)
+
+
+@cache
+def _version() -> str:
+    return version("dhess")
 
 
 def _eagerly(values: Array, own: Stencil, full: Stencil, query: Query) -> Candidates:

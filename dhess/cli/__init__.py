@@ -7,6 +7,7 @@ imported here and beside this file; a command imports what it needs when it runs
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
@@ -117,6 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     2
     """
     args = list(sys.argv[1:] if argv is None else argv)
+    _show_log()
     try:
         code = commands.main(args, prog_name="dhess", standalone_mode=False)
     except Exception as error:  # noqa: BLE001  (the last line of defence: no traceback by default)
@@ -124,6 +126,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         return _explain(error)
     return code if isinstance(code, int) else 0
+
+
+def _show_log() -> None:
+    """Let a person at a terminal see what takes long at first: kernels being compiled."""
+    log = logging.getLogger("dhess")
+    if sys.stderr.isatty() and not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("dhess: %(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
 
 
 def _explain(error: Exception) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ except ImportError:  # not a POSIX system: processes there may compile twice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+log = logging.getLogger(__name__)
 
 # Strict IEEE: without reassociation or contraction each point's bits do not depend on the loop
 # that it stands in, and so not on the chunking. error_model only drops the check for division by
@@ -53,6 +56,7 @@ class Kernel:
         except RuntimeError:  # nowhere to write a cache
             self.dispatcher = numba.njit(**_FLAGS)(function)
         self.__doc__ = function.__doc__
+        self.name = function.__name__
         self._ready: set[str] = set()
         self._lock = threading.Lock()
 
@@ -60,7 +64,10 @@ class Kernel:
         """Call the function; compile it or load it from the cache first, if it is not there."""
         key = "".join(a.dtype.char for a in args if isinstance(a, np.ndarray))
         if key not in self._ready:
-            with self._lock, _between_processes(self.dispatcher.stats.cache_path):
+            folder = self.dispatcher.stats.cache_path
+            with self._lock, _between_processes(folder):
+                if not (folder and any(Path(folder).glob(f"*{self.name}-*.nbi"))):
+                    log.info("compiling %s: once per machine, takes some seconds", self.name)
                 self.dispatcher.compile(tuple(map(numba.typeof, args)))
             self._ready.add(key)
         return self.dispatcher(*args)
