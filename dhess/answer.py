@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import dask
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from dhess.block import Candidates
-    from dhess.grid import Grid
     from dhess.tables import Array
 
     Columns = dict[Hashable, Any]
@@ -44,7 +44,18 @@ def check_names(array: xr.DataArray) -> None:
             )
 
 
-def answer(found: Candidates, array: xr.DataArray, grid: Grid, attrs: dict[str, Any]) -> xr.Dataset:
+@dataclass(frozen=True)
+class Labels:
+    """What the answer tells beside the points."""
+
+    axes: tuple[Hashable, ...]
+    """Names of the differentiated dimensions."""
+    attrs: dict[str, Any]
+    units: dict[str, str]
+    """Units of the variables, where they are known."""
+
+
+def answer(found: Candidates, array: xr.DataArray, labels: Labels) -> xr.Dataset:
     """Return the labelled answer.
 
     Raises
@@ -52,28 +63,26 @@ def answer(found: Candidates, array: xr.DataArray, grid: Grid, attrs: dict[str, 
     NoValidPoint
         If nothing was found.
     """
-    columns = _columns(found, array.shape, _coordinates(array), attrs)
+    columns = _columns(found, array.shape, _coordinates(array), labels.attrs)
     nans = columns.pop("nan_points")
-    return _dataset(columns, array, grid, {**attrs, "nan_points": int(nans)})
+    return _dataset(columns, array, labels).assign_attrs(nan_points=int(nans))
 
 
-def lazy_answer(
-    found: Any, array: xr.DataArray, grid: Grid, empty: Candidates, attrs: dict[str, Any]
-) -> xr.Dataset:
+def lazy_answer(found: Any, array: xr.DataArray, labels: Labels, empty: Candidates) -> xr.Dataset:
     """Return the labelled answer as Dask arrays.
 
     ``found`` is delayed and ``empty`` holds as many rows of the same columns, of any value.
     """
     coordinates = _coordinates(array)
     k = len(empty.columns["place"])
-    like = _columns(empty, array.shape, coordinates, attrs)
-    columns = dask.delayed(_padded, pure=True)(found, array.shape, coordinates, attrs, k)
+    like = _columns(empty, array.shape, coordinates, labels.attrs)
+    columns = dask.delayed(_padded, pure=True)(found, array.shape, coordinates, labels.attrs, k)
     lazy = {
         name: da.from_delayed(columns[name], values.shape, values.dtype)
         for name, values in like.items()
     }
     nans = lazy.pop("nan_points")
-    return _dataset(lazy, array, grid, attrs).assign(nan_points=((), nans))
+    return _dataset(lazy, array, labels).assign(nan_points=((), nans))
 
 
 def _coordinates(array: xr.DataArray) -> dict[Hashable, Array]:
@@ -151,17 +160,22 @@ def _padded(
     return columns
 
 
-def _dataset(
-    columns: Columns, array: xr.DataArray, grid: Grid, attrs: dict[str, Any]
-) -> xr.Dataset:
-    variables = {name: (("rank", *dims), columns[name]) for name, dims in _DIMS.items()}
+def _dataset(columns: Columns, array: xr.DataArray, labels: Labels) -> xr.Dataset:
+    variables = {
+        name: (
+            ("rank", *dims),
+            columns[name],
+            {"units": labels.units[name]} if name in labels.units else {},
+        )
+        for name, dims in _DIMS.items()
+    }
     coords: dict[Hashable, Any] = {
         "rank": np.arange(columns["value"].shape[0]),
         "dim": [str(name) for name in array.dims],
-        "row": [str(name) for name in grid.names],
-        "col": [str(name) for name in grid.names],
+        "row": [str(name) for name in labels.axes],
+        "col": [str(name) for name in labels.axes],
     }
     for name in array.dims:
         kept = array.coords[name].attrs if name in array.coords else {}
         coords[name] = ("rank", columns[name], kept)
-    return xr.Dataset(variables, coords, attrs)
+    return xr.Dataset(variables, coords, labels.attrs)

@@ -304,6 +304,14 @@ def _field(data: xr.DataArray, quantity: Quantity, chosen: Settings) -> xr.DataA
     return _labelled(result, data, grid, quantity)
 
 
+def unit_of(data: xr.DataArray, grid: Grid, quantity: Quantity) -> str | None:
+    """Return the unit of a quantity as text, None if the attributes do not tell it."""
+    if quantity.powers is None:
+        return quantity.unit
+    units = tuple(axis.unit for axis in grid.axes)
+    return unit_text(data.attrs.get("units"), units, quantity.powers)
+
+
 def _labelled(values: Any, data: xr.DataArray, grid: Grid, quantity: Quantity) -> xr.DataArray:
     """Put dims, coords, name, attrs and units back, here and nowhere else."""
     names = list(map(str, grid.names))
@@ -313,10 +321,7 @@ def _labelled(values: Any, data: xr.DataArray, grid: Grid, quantity: Quantity) -
     name = "the field" if data.name is None else data.name
     label = str(data.attrs.get("long_name", name))
     attrs["long_name"] = f"{quantity.long_name} of {label}"
-    unit = quantity.unit
-    if quantity.powers is not None:
-        units = tuple(axis.unit for axis in grid.axes)
-        unit = unit_text(data.attrs.get("units"), units, quantity.powers)
+    unit = unit_of(data, grid, quantity)
     if unit is not None:
         attrs["units"] = unit
     return xr.DataArray(values, coords, (*quantity.leading, *data.dims), data.name, attrs)

@@ -12,10 +12,10 @@ import dask.array as da
 import numpy as np
 import xarray as xr  # noqa: TC002  (documentation examples read the annotations)
 
-from dhess.answer import answer, check_names, lazy_answer
+from dhess.answer import Labels, answer, check_names, lazy_answer
 from dhess.block import Block, Candidates, search, write_components
 from dhess.errors import GridError, InputError
-from dhess.fields import the_variable
+from dhess.fields import EIGENVALUES, GRADIENT, HESSIAN, quantity_of, the_variable, unit_of
 from dhess.grid import Grid
 from dhess.halo import map_blocks
 from dhess.kernels import boxes
@@ -114,11 +114,12 @@ def find_minimum(
     )
     values = array.variable.data
     attrs = _attributes(array, grid, chosen, query, k, exclude_edges=exclude_edges)
+    labels = Labels(grid.names, attrs, _units(array, grid, wanted))
     if isinstance(values, da.Array):
         found = _lazily(values, full, query)
         if not compute:
-            return lazy_answer(found, array, grid, _blank(array, grid, query), attrs)
-        return answer(dask.compute(found)[0], array, grid, attrs)
+            return lazy_answer(found, array, labels, _blank(array, grid, query))
+        return answer(dask.compute(found)[0], array, labels)
     if not isinstance(values, np.ndarray):
         raise InputError(
             f"data of type {type(values).__module__}.{type(values).__name__} is not supported; "
@@ -126,8 +127,8 @@ def find_minimum(
         )
     if not compute:
         found = dask.delayed(_eagerly, pure=True)(values, own, full, query)
-        return lazy_answer(found, array, grid, _blank(array, grid, query), attrs)
-    return answer(_eagerly(values, own, full, query), array, grid, attrs)
+        return lazy_answer(found, array, labels, _blank(array, grid, query))
+    return answer(_eagerly(values, own, full, query), array, labels)
 
 
 def _count(k: int, size: int) -> int:
@@ -184,6 +185,17 @@ def _blank(array: xr.DataArray, grid: Grid, query: Query) -> Candidates:
         "hessian": np.zeros((k, n, n)),
     }
     return Candidates(columns, 0)
+
+
+def _units(array: xr.DataArray, grid: Grid, wanted: Measure) -> dict[str, str]:
+    known = {
+        "value": unit_of(array, grid, quantity_of(wanted)),
+        "field": array.attrs.get("units"),
+        "gradient": unit_of(array, grid, GRADIENT),
+        "hessian": unit_of(array, grid, HESSIAN),
+        "eigenvalues": unit_of(array, grid, EIGENVALUES),
+    }
+    return {name: str(unit) for name, unit in known.items() if unit is not None}
 
 
 @cache
