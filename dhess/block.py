@@ -144,6 +144,8 @@ def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _jobs(table: Table, block: Block) -> Iterator[Job]:
+    if any(last <= first for first, last in block.ranges):
+        return  # a block of which no point counts; kernels do not ask
     axes = tuple(range(len(block.ranges)))
     # Up to three dimensions a slab is one box, the weights of its row looked up point by point. In
     # more, rows are short: it pays to turn and cut it again, so that they are passed together.

@@ -236,11 +236,7 @@ def measure(data: Field, name: str, **options: Unpack[Options]) -> Any:
 def _apply(data: Field, quantity: Quantity, chosen: Settings) -> Field:
     if isinstance(data, xr.DataArray):
         return _field(data, quantity, chosen)
-    if not isinstance(data, xr.Dataset):
-        raise InputError(
-            f"{quantity.name} needs an xarray DataArray or Dataset, not {type(data).__name__}; "
-            "wrap the array as xr.DataArray(values, coords, dims)"
-        )
+    _check_type(data)
     variables = _candidates(data, chosen)
     if not variables:
         raise InputError(
@@ -250,6 +246,25 @@ def _apply(data: Field, quantity: Quantity, chosen: Settings) -> Field:
     return xr.Dataset(
         {name: _field(data[name], quantity, chosen) for name in variables}, attrs=data.attrs
     )
+
+
+def _check_type(data: object) -> None:
+    if not isinstance(data, xr.Dataset):
+        raise InputError(
+            f"an xarray DataArray or Dataset is needed, not {type(data).__name__}; "
+            "wrap the array as xr.DataArray(values, coords, dims)"
+        )
+
+
+def is_lazy(data: xr.DataArray) -> bool:
+    """Tell whether data is in Dask chunks; refuse what is neither those nor NumPy."""
+    values = data.variable.data
+    if not isinstance(values, da.Array | np.ndarray):
+        raise InputError(
+            f"data of type {type(values).__module__}.{type(values).__name__} is not supported; "
+            "convert it to NumPy or Dask"
+        )
+    return isinstance(values, da.Array)
 
 
 def _candidates(data: xr.Dataset, chosen: Settings) -> list[Hashable]:
@@ -265,11 +280,7 @@ def the_variable(data: Field, chosen: Settings) -> xr.DataArray:
     """Return the array to search: the data, or the only candidate of a Dataset."""
     if isinstance(data, xr.DataArray):
         return data
-    if not isinstance(data, xr.Dataset):
-        raise InputError(
-            f"a search needs an xarray DataArray or Dataset, not {type(data).__name__}; "
-            "wrap the array as xr.DataArray(values, coords, dims)"
-        )
+    _check_type(data)
     names = _candidates(data, chosen)
     if len(names) != 1:
         raise InputError(
@@ -291,16 +302,8 @@ def _field(data: xr.DataArray, quantity: Quantity, chosen: Settings) -> xr.DataA
             )
     weights = Stencil.of(grid, chosen.scheme, chosen.order, quantity.need)
     dtype = chosen.result_dtype(data.dtype)
-    values = data.variable.data
-    if isinstance(values, da.Array):
-        result: Any = _lazy(values, weights, quantity, dtype)
-    elif isinstance(values, np.ndarray):
-        result = _eager(values, weights, quantity, dtype)
-    else:
-        raise InputError(
-            f"data of type {type(values).__module__}.{type(values).__name__} is not supported; "
-            "convert it to NumPy or Dask"
-        )
+    lazy = is_lazy(data)
+    result = (_lazy if lazy else _eager)(data.variable.data, weights, quantity, dtype)
     return _labelled(result, data, grid, quantity)
 
 

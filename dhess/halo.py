@@ -35,6 +35,8 @@ class Cut:
 def merged(sizes: Sequence[int], halo: int, least: int) -> tuple[int, ...]:
     """Merge chunks that are smaller than their halo; the first and the last need ``least``.
 
+    Empty chunks vanish.
+
     Examples
     --------
     >>> merged((1, 1, 1, 1, 1, 1, 1, 1), halo=1, least=3)
@@ -61,7 +63,7 @@ def with_halo(values: da.Array, stencil: Stencil) -> tuple[da.Array, list[list[C
     """Return the array with ghost cells along the stencil's axes, and the cuts per dimension."""
     axes = [stencil.along(d) for d in range(values.ndim)]
     chunks = tuple(
-        sizes if axis is None else merged(sizes, axis.halo, axis.least)
+        merged(sizes, 0, 0) if axis is None else merged(sizes, axis.halo, axis.least)
         for sizes, axis in zip(values.chunks, axes, strict=True)
     )
     depth = {

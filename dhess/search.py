@@ -15,7 +15,7 @@ import xarray as xr  # noqa: TC002  (documentation examples read the annotations
 from dhess.answer import Labels, answer, check_names, lazy_answer
 from dhess.block import Block, Candidates, search, write_components
 from dhess.errors import GridError, InputError
-from dhess.fields import EIGENVALUES, GRADIENT, HESSIAN, quantity_of, the_variable, unit_of
+from dhess.fields import EIGENVALUES, GRADIENT, HESSIAN, is_lazy, quantity_of, the_variable, unit_of
 from dhess.grid import Grid
 from dhess.halo import map_blocks
 from dhess.kernels import boxes
@@ -66,7 +66,8 @@ def find_minimum(
         Leave out the points whose stencil is one-sided because they lie at an end of an axis.
     compute
         False: return a lazy Dataset with k rows. Where there are fewer valid points, the rows left
-        over are NaN with index -1, and the number of NaN is a variable and not an attribute.
+        over have index -1 and NaN, NaT, -1 (0 if unsigned) or no text elsewhere; the number of NaN
+        is a variable and not an attribute.
     **options
         The common options, see `dhess.gradient`. Dimensions that ``dims`` leaves out are searched
         too, but not differentiated along.
@@ -85,7 +86,8 @@ def find_minimum(
     NoValidPoint
         If the measure is NaN everywhere.
     GridError, InputError
-        As for `dhess.hessian`; also for k below 1, or if no point is left without the edges.
+        As for `dhess.hessian`, whatever the measure, since the answer tells the Hessian; also for k
+        below 1, or if no point is left without the edges.
 
     Examples
     --------
@@ -115,20 +117,16 @@ def find_minimum(
     values = array.variable.data
     attrs = _attributes(array, grid, chosen, query, k, exclude_edges=exclude_edges)
     labels = Labels(grid.names, attrs, _units(array, grid, wanted))
-    if isinstance(values, da.Array):
+    lazy = is_lazy(array)
+    if compute and not lazy:
+        return answer(_eagerly(values, own, full, query), array, labels)
+    if lazy:
         found = _lazily(values, full, query)
-        if not compute:
-            return lazy_answer(found, array, labels, _blank(array, grid, query))
-        return answer(dask.compute(found)[0], array, labels)
-    if not isinstance(values, np.ndarray):
-        raise InputError(
-            f"data of type {type(values).__module__}.{type(values).__name__} is not supported; "
-            "convert it to NumPy or Dask"
-        )
-    if not compute:
+    else:
         found = dask.delayed(_eagerly, pure=True)(values, own, full, query)
-        return lazy_answer(found, array, labels, _blank(array, grid, query))
-    return answer(_eagerly(values, own, full, query), array, labels)
+    if compute:
+        return answer(dask.compute(found)[0], array, labels)
+    return lazy_answer(found, array, labels, _blank(array, grid, query))
 
 
 def _count(k: int, size: int) -> int:

@@ -144,8 +144,11 @@ def test_same_bits_for_blocks_of_one_point_in_three_dimensions() -> None:
 
 @pytest.mark.parametrize("name", ["gradient", "hessian", "eigenvalues", "hessian_norm"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_same_bits_for_any_number_of_threads(name: str, dtype: type) -> None:
+@pytest.mark.parametrize("even", [True, False])
+def test_same_bits_for_any_number_of_threads(name: str, dtype: type, even: bool) -> None:
     array = random((1300, 1000), "yx").astype(dtype)  # too many points for one thread's share
+    if not even:
+        array = array.assign_coords(y=np.arange(1300) ** 1.25, x=np.arange(1000) ** 1.5)
     with dask.config.set(num_workers=1):
         want = FIELDS[name](array)
     with dask.config.set(num_workers=3):

@@ -384,3 +384,24 @@ def test_dimension_that_the_answer_needs_for_itself(taken: str, compute: bool) -
     with pytest.raises(dhess.InputError) as caught:
         dhess.find_minimum(data, compute=compute)
     one_sentence(caught.value, repr(taken), "rename")
+
+
+def test_blocks_without_a_point_that_counts() -> None:
+    rng = np.random.default_rng(5)
+    uneven = {"y": np.cumsum(rng.random(8) + 0.2), "x": np.cumsum(rng.random(9) + 0.2)}
+    whole = xr.DataArray(rng.random((8, 9)), uneven, ("y", "x"))
+    options = {"k": 5, "exclude_edges": True, "scheme": "iterated"}
+    in_memory = dhess.find_minimum(whole, **options)  # type: ignore[arg-type]
+    in_blocks = dhess.find_minimum(whole.chunk(2), **options)  # type: ignore[arg-type]
+    xr.testing.assert_identical(in_memory, in_blocks)
+
+
+def test_empty_chunks_of_a_batch_dimension() -> None:
+    values = np.random.default_rng(6).random((4, 6))
+    chunked = dask.array.from_array(values, chunks=((2, 0, 2), (6,)))
+    whole = xr.DataArray(values, dims=("t", "x"))
+    lazy = xr.DataArray(chunked, dims=("t", "x"))
+    fields = [dhess.measure(da, "hessian_norm", dims=["x"]).values for da in (whole, lazy)]
+    np.testing.assert_array_equal(*fields)
+    best = [dhess.find_minimum(da, dims=["x"], k=3) for da in (whole, lazy)]
+    xr.testing.assert_identical(*best)

@@ -86,7 +86,8 @@ def _between_processes(folder: str | None) -> Iterator[None]:
         yield
         return
     with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
         _drop_stale(path)
         yield
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import acos, cos, pi, sqrt
+from math import acos, cos, hypot, pi, sqrt
 
 import numpy as np
 
@@ -11,13 +11,9 @@ from dhess.kernels.compiled import Kernel, fill, inner
 
 @inner
 def eigenvalues_2(a, b, d, out):  # type: ignore[no-untyped-def]
-    """Write the eigenvalues of [[a, b], [b, d]].
-
-    Exact where a = d and b = 0; the difference under the root cannot cancel.
-    """
-    middle = 0.5 * (a + d)
-    half = 0.5 * (a - d)
-    radius = sqrt(half * half + b * b)
+    """Write the eigenvalues of [[a, b], [b, d]]; nothing under the root can cancel."""
+    middle = 0.5 * a + 0.5 * d
+    radius = hypot(0.5 * a - 0.5 * d, b)
     out[0] = middle - radius
     out[1] = middle + radius
 
@@ -32,9 +28,6 @@ def eigenvalues_3(a, b, c, d, e, f, out):  # type: ignore[no-untyped-def]
     eigensolver for 3 x 3 symmetric matrices", 2014, takes this way.)
     """
     scale = max(abs(a), abs(b), abs(c), abs(d), abs(e), abs(f))
-    if not np.isfinite(a + b + c + d + e + f):
-        fill(out, 3, np.nan)
-        return
     if scale == 0.0:
         fill(out, 3, 0.0)
         return
@@ -51,20 +44,7 @@ def eigenvalues_3(a, b, c, d, e, f, out):  # type: ignore[no-untyped-def]
     angle = acos(half) / 3.0
     apart = 2.0 * cos(angle) if half >= 0.0 else 2.0 * cos(angle + 2.0 * pi / 3.0)
 
-    # The eigenvector: the longest cross product of two rows of B - apart I.
-    a0, d0, f0 = a - apart, d - apart, f - apart
-    x0, y0, z0 = b * e - c * d0, c * b - a0 * e, a0 * d0 - b * b
-    x1, y1, z1 = b * f0 - c * e, c * c - a0 * f0, a0 * e - b * c
-    x2, y2, z2 = d0 * f0 - e * e, e * c - b * f0, b * e - d0 * c
-    n0 = x0 * x0 + y0 * y0 + z0 * z0
-    n1 = x1 * x1 + y1 * y1 + z1 * z1
-    n2 = x2 * x2 + y2 * y2 + z2 * z2
-    if n1 > n0:
-        x0, y0, z0, n0 = x1, y1, z1, n1
-    if n2 > n0:
-        x0, y0, z0, n0 = x2, y2, z2, n2
-    length = sqrt(n0)
-    x, y, z = x0 / length, y0 / length, z0 / length
+    x, y, z = null_vector(a - apart, b, c, d - apart, e, f - apart)
 
     # An orthonormal basis u, v of its complement.
     if abs(x) > abs(y):
@@ -96,6 +76,26 @@ def eigenvalues_3(a, b, c, d, e, f, out):  # type: ignore[no-untyped-def]
 
 
 @inner
+def null_vector(a, b, c, d, e, f):  # type: ignore[no-untyped-def]
+    """Return the unit vector that [[a, b, c], [b, d, e], [c, e, f]], of rank 2, takes to zero.
+
+    It is normal to every row: the longest cross product of two of them is the most accurate.
+    """
+    x0, y0, z0 = b * e - c * d, c * b - a * e, a * d - b * b
+    x1, y1, z1 = b * f - c * e, c * c - a * f, a * e - b * c
+    x2, y2, z2 = d * f - e * e, e * c - b * f, b * e - d * c
+    n0 = x0 * x0 + y0 * y0 + z0 * z0
+    n1 = x1 * x1 + y1 * y1 + z1 * z1
+    n2 = x2 * x2 + y2 * y2 + z2 * z2
+    if n1 > n0:
+        x0, y0, z0, n0 = x1, y1, z1, n1
+    if n2 > n0:
+        x0, y0, z0, n0 = x2, y2, z2, n2
+    length = sqrt(n0)
+    return x0 / length, y0 / length, z0 / length
+
+
+@inner
 def sort(out, n):  # type: ignore[no-untyped-def]
     """Sort the first n values in place, ascending."""
     for i in range(1, n):
@@ -116,14 +116,9 @@ def eigenvalues_n(A, n, out):  # type: ignore[no-untyped-def]
     build.
     """
     scale = 0.0
-    total = 0.0
     for p in range(n):
         for q in range(n):
             scale = max(scale, abs(A[p, q]))
-            total += A[p, q]
-    if not np.isfinite(total) or not np.isfinite(scale):
-        fill(out, n, np.nan)
-        return
     if scale == 0.0:
         fill(out, n, 0.0)
         return
@@ -174,7 +169,13 @@ def rotate(A, n, p, q):  # type: ignore[no-untyped-def]
 @inner
 def eigenvalues_of(A, n, out):  # type: ignore[no-untyped-def]
     """Write the eigenvalues of the symmetric matrix A, shape (n, n), which may be overwritten."""
-    if n == 1:
+    rest = 0.0
+    for p in range(n):
+        for q in range(n):
+            rest += 0.0 * A[p, q]
+    if rest != 0.0:  # 0 times what is not finite is NaN
+        fill(out, n, np.nan)
+    elif n == 1:
         out[0] = A[0, 0]
     elif n == 2:
         eigenvalues_2(A[0, 0], A[0, 1], A[1, 1], out)
