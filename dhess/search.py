@@ -258,7 +258,7 @@ def _described(full: Stencil, block: Block, best: Candidates) -> Candidates:
         place = tuple((j, j + 1) for j in index)
         point = Block(block.data, block.origin, place)
         field[i] = block.data[tuple(j - o for j, o in zip(index, block.origin, strict=True))]
-        noise[i] = _rounding(full, point)
+        noise[i] = _rounding(table, point)
         write_components(table, point, boxes.BOTH, derivatives[i], place)
     columns = {
         "field": field,
@@ -269,16 +269,17 @@ def _described(full: Stencil, block: Block, best: Candidates) -> Candidates:
     return Candidates({**best.columns, **columns}, best.nans)
 
 
-def _rounding(full: Stencil, point: Block) -> float:
+def _rounding(table: Table, point: Block) -> float:
     """Return how much of a second derivative may come from the rounding of the data."""
     near = []
     weights = 0.0
-    for d, (first, last) in enumerate(point.ranges):
-        axis = full.along(d)
-        reach = (first, last) if axis is None else axis.nodes(first, last)
-        near.append(slice(reach[0] - point.origin[d], reach[1] - point.origin[d]))
-        if axis is not None and axis.second is not None:
-            weights += float(np.abs(axis.second.rows(np.array([first]))[1]).sum())
+    for d, (place, origin) in enumerate(zip(point.ranges, point.origin, strict=True)):
+        first, last = table.nodes(d, place)
+        near.append(slice(first - origin, last - origin))
+    for k, axis in enumerate(table.stencil.axes):
+        second = table.rows(k, point.ranges[axis.axis.position])[1]
+        assert second is not None
+        weights += float(np.abs(second.weights).sum())
     values = np.asarray(point.data[tuple(near)], np.float64)
     dtype = point.data.dtype
     epsilon = np.finfo(dtype if dtype.char in "efd" else np.float64).eps

@@ -184,6 +184,8 @@ class AxisStencil:
         Only the ends of the range and those of the axis can reach furthest.
         """
         low, high = self.regular
+        if low <= first and last <= high:
+            return first - self.halo, last + self.halo
         near = {first, last - 1, *range(first, min(low, last)), *range(max(high, first), last)}
         near |= {i for i in (low, high - 1) if first <= i < last}
         index = np.array(sorted(near))
