@@ -151,8 +151,11 @@ def connect(
     address = _address(address_or_file)
     security = Security() if security is None else security
     _ask_identity(address, deadline, security)
+    # A client waits three times at most: for a connection, for the scheduler's state, and for its
+    # welcome. The share has a floor, for it may be less than nothing by now.
+    share = max(0.05, (deadline - time.monotonic()) / 3)
     try:
-        client = Client(address, timeout=timeout, security=security)
+        client = Client(address, timeout=share, security=security)
     except Exception as error:
         raise _no_answer(address, error) from error
     with client:

@@ -215,7 +215,8 @@ def measure(data: Field, name: str, **options: Unpack[Options]) -> Any:
 
     Returns
     -------
-    DataArray with the dims of the data, or Dataset of those. Lazy if the data is.
+    DataArray with the dims of the data, or Dataset of those. Lazy if the data is. Slope and norm
+    are roots of sums of squares: 0 where the derivatives are below 1e-154, infinite above 1e154.
 
     Raises
     ------
@@ -242,6 +243,13 @@ def _apply(data: Field, quantity: Quantity, chosen: Settings) -> Field:
         raise InputError(
             "no numeric variable of the Dataset has the dimensions "
             f"{list(chosen.dims or ())!r}; variables: {', '.join(map(str, data.data_vars))}"
+        )
+    dims = {data[name].dims for name in variables}
+    if quantity.leading and chosen.dims is None and len(dims) > 1:
+        which = "; ".join(f"{name} ({', '.join(map(str, data[name].dims))})" for name in variables)
+        raise InputError(
+            f"variables of the Dataset have different dimensions, and so would the rows of their "
+            f"{quantity.name}: {which}; name the dimensions with dims="
         )
     return xr.Dataset(
         {name: _field(data[name], quantity, chosen) for name in variables}, attrs=data.attrs

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dhess.errors import GridError, InputError, suggest
+from dhess.options import LARGEST_STEP, LEAST_STEP
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -157,7 +158,8 @@ def _refuse_curvilinear(da: xr.DataArray, name: Hashable) -> None:
         raise GridError(
             f"dimension {name!r} has only two-dimensional (curvilinear) coordinates "
             f"({', '.join(curved)}), which dhess cannot differentiate along; interpolate to "
-            f"one-dimensional axes, or give the distance of its points as spacing={{{name!r}: …}}"
+            f"one-dimensional axes, give the distance of its points as spacing={{{name!r}: …}}, or "
+            "drop the coordinates with .drop_vars(…) if they are something else"
         )
 
 
@@ -183,6 +185,12 @@ def _offsets(name: Hashable, x: np.ndarray[Any, Any]) -> tuple[Floats, float | N
             f"coordinate {name!r} is not sorted: index {i} and {i + 1} hold "
             f"{x[i]} and {x[i + 1]}; sort it with .sortby({name!r})"
         )
+    for i in (int(np.abs(delta).argmin()), int(np.abs(delta).argmax())):
+        if not LEAST_STEP <= abs(delta[i]) <= LARGEST_STEP:
+            raise GridError(
+                f"coordinate {name!r} steps from {x[i]} to {x[i + 1]} at index {i}; a step must "
+                f"be between {LEAST_STEP:g} and {LARGEST_STEP:g}: choose another unit"
+            )
     return offsets, _even_step(x, offsets)
 
 

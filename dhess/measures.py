@@ -78,7 +78,7 @@ MEASURES: Final = {m.name: m for m in _ROWS}
 """Every measure by its name."""
 
 
-def find_measure(name: str) -> Measure:
+def find_measure(name: object) -> Measure:
     """Return the measure of that name.
 
     Raises
@@ -91,7 +91,7 @@ def find_measure(name: str) -> Measure:
     >>> find_measure("slope").formula
     '|∇f| = √Σₖ fₖ²'
     """
-    if name not in MEASURES:
+    if not isinstance(name, str) or name not in MEASURES:
         raise InputError(f"unknown measure {name!r}; {suggest(str(name), MEASURES)}")
     return MEASURES[name]
 

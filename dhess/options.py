@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 SCHEMES: Final = ("direct", "iterated")
 FLOATS: Final = ("float32", "float64")
+LEAST_STEP: Final = 1e-100
+LARGEST_STEP: Final = 1e100
+"""Beyond these, powers of a step leave the range of float64."""
 TIMES: Final = ("D", "h", "min", "s", "ms", "us", "ns")
 
 
@@ -119,7 +123,7 @@ def _reserved(given: Mapping[str, Any]) -> None:
     order = given.get("order", 2)
     if not is_number(order) or order != 2:
         raise InputError(f"order={order!r} is not available; use order=2")
-    if given.get("period"):
+    if "period" in given and not (isinstance(given["period"], Mapping) and not given["period"]):
         raise InputError(
             f"period={given['period']!r}: periodic axes are not available yet; "
             "leave period out and the axis ends with one-sided stencils"
@@ -146,7 +150,7 @@ def is_count(value: object) -> bool:
 
 
 def _choice(name: str, value: object, known: tuple[str, ...]) -> str:
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise InputError(f"{name}={value!r} is unknown; {suggest(str(value), known)}")
     return str(value)
 
@@ -172,8 +176,11 @@ def _spacing(spacing: Mapping[Hashable, float] | None) -> dict[Hashable, float]:
             'write spacing={"x": 0.1}'
         )
     for name, step in spacing.items():
-        if not is_number(step) or not np.isfinite(step) or step <= 0:
-            raise InputError(f"spacing of {name!r} is {step!r}; it must be a finite number above 0")
+        if not is_number(step) or not LEAST_STEP <= step <= LARGEST_STEP:
+            raise InputError(
+                f"spacing of {name!r} is {reprlib.repr(step)}; it must be a finite number above 0 "
+                f"(from {LEAST_STEP:g} to {LARGEST_STEP:g})"
+            )
     return {name: float(step) for name, step in spacing.items()}
 
 
@@ -182,7 +189,7 @@ def _dtype(dtype: DTypeLike | None) -> np.dtype[Any] | None:
         return None
     try:
         name = np.dtype(dtype).name
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):
         name = ""
     if name not in FLOATS:
         raise InputError(f"dtype={dtype!r} is not available; use one of {', '.join(FLOATS)}")

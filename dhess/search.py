@@ -32,6 +32,10 @@ BRANCHES = 16
 """Blocks whose best points one task combines."""
 
 
+MOST = 10_000
+"""Points in an answer at most: each block describes as many, and most of them for nothing."""
+
+
 @dataclass(frozen=True, eq=False)
 class Query:
     """What is looked for, as every block needs to know it."""
@@ -61,7 +65,7 @@ def find_minimum(
     measure
         Which measure, see `dhess.measure`.
     k
-        How many points, smallest first; equal values rank by their index in C order.
+        How many points, smallest first, at most 10,000; equal values rank by index in C order.
     exclude_edges
         Leave out the points whose stencil is one-sided because they lie at an end of an axis.
     compute
@@ -132,7 +136,13 @@ def find_minimum(
 def _count(k: int, size: int) -> int:
     if not is_count(k):
         raise InputError(f"k={k!r} is no number of points; it must be a whole number from 1 on")
-    return min(int(k), size)
+    count = min(int(k), size)
+    if count > MOST:
+        raise InputError(
+            f"k={k} is more than the {MOST:,} points that a search describes; "
+            "compute the field with dhess.measure and sort it"
+        )
+    return count
 
 
 def _points(stencil: Stencil, *, exclude_edges: bool) -> tuple[Range, ...]:

@@ -399,3 +399,16 @@ def test_dimension_that_the_result_needs_for_itself(name: str) -> None:
     assert repr(taken) in str(caught.value)
     assert "rename" in str(caught.value)
     assert dhess.measure(data, "slope").dims == (taken, "x")
+
+
+def test_dataset_of_different_dimensions_wants_dims() -> None:
+    rng = np.random.default_rng(8)
+    data = xr.Dataset({"a": (("y", "x"), rng.random((6, 7))), "b": ("x", rng.random(7))})
+    with pytest.raises(dhess.InputError, match=r"a \(y, x\); b \(x\); name the dimensions"):
+        dhess.gradient(data)
+    along_x = dhess.gradient(data, dims=["x"])
+    for name in data.data_vars:
+        xr.testing.assert_identical(along_x[name], dhess.gradient(data[name], dims=["x"]))
+    apart = dhess.laplacian(data)
+    for name in data.data_vars:
+        xr.testing.assert_identical(apart[name], dhess.laplacian(data[name]))

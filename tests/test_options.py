@@ -164,3 +164,31 @@ def test_one_dimension_may_be_named_without_a_list() -> None:
     got = dhess.gradient(data, dims="time")
     assert got.sizes["row"] == 1
     assert got.row.values.tolist() == ["time"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"dtype": ","},
+        {"scheme": np.array(["direct", "iterated"])},
+        {"period": np.array([1.0, 2.0])},
+        {"spacing": {"x": 10**400}},
+        {"spacing": {"x": 1e200}},
+        {"spacing": {"x": 1e-200}},
+    ],
+)
+def test_odd_values_are_refused_in_one_sentence(options: dict[str, Any]) -> None:
+    with pytest.raises(dhess.InputError) as caught:
+        dhess.gradient(xr.DataArray(np.zeros(5), dims="x"), **options)
+    one_sentence(caught.value)
+
+
+@pytest.mark.parametrize("step", [1e300, 1e-170])
+def test_steps_whose_powers_leave_float64_are_refused(step: float) -> None:
+    with pytest.raises(dhess.GridError, match="choose another unit"):
+        dhess.gradient(xr.DataArray(np.zeros(5), {"x": np.arange(5) * step}, "x"))
+
+
+def test_a_measure_is_named_by_text() -> None:
+    with pytest.raises(dhess.InputError, match="unknown measure"):
+        dhess.measure(xr.DataArray(np.zeros(5), dims="x"), ["slope"])  # type: ignore[arg-type]
