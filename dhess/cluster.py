@@ -8,8 +8,10 @@ import json
 import logging
 import os
 import re
+import signal
 import threading
 import time
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,8 @@ __all__ = ["connect", "local_cluster", "tls"]
 # is memory that the process keeps (450 MB instead of 150 MB at rest).
 _KEEP_BYTES = 2147483648
 _ALLOCATOR = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+# What a worker takes before it has any data; one with less pauses for good.
+_LEAST_MEMORY = 200_000_000
 # A terminal sends Ctrl-C to the workers too, and one that dies of it prints two tracebacks. As text
 # and not as a function of this module, which would import all of dhess (2 s) before it starts.
 _LEAVE_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
@@ -95,7 +99,8 @@ def local_cluster(
     }
     with _environment_restored(), _quiet(), contextlib.ExitStack() as stack:
         try:
-            with _environment_restored(), dask.config.set({_ENVIRON: _worker_environment()}):
+            environment = dask.config.set({_ENVIRON: _worker_environment()})
+            with _environment_restored(), _ctrl_c_held(), environment:
                 cluster = stack.enter_context(LocalCluster(**options))
             client = stack.enter_context(Client(cluster))
         except Exception as error:
@@ -190,6 +195,24 @@ def tls(
     )
 
 
+@contextlib.contextmanager
+def _ctrl_c_held() -> Iterator[None]:
+    """Deliver Ctrl-C only afterwards; processes started meanwhile never get it.
+
+    They inherit the mask, from their first instruction on. Without it each would print where in its
+    imports it was interrupted.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # which would lift the mask when the first process starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _worker_count(n_workers: Any) -> int:
     if n_workers is None:
         return int(dask.system.CPU_COUNT)
@@ -210,7 +233,15 @@ def _memory(limit: str | float) -> str | float:
         )
     if isinstance(limit, float) and limit <= 1:
         return limit
-    return limit if limit == "auto" else int(dask.utils.parse_bytes(limit))
+    if limit == "auto":
+        return limit
+    size = int(dask.utils.parse_bytes(limit))
+    if size < _LEAST_MEMORY:
+        raise InputError(
+            f"memory_limit {limit!r} is {size:,} bytes; a worker needs {_LEAST_MEMORY:,} to start "
+            "with, so give at least '256MB'"
+        )
+    return size
 
 
 def _worker_environment() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -85,7 +86,14 @@ OPTIONS = [
     (["--plot", "answer"], ["answer", "png"]),
     (["--json", "no/such/folder/a.json"], ["no/such/folder"]),
     (["--plot", "no/such/folder/a.png"], ["no/such/folder"]),
+    (["--json", "memory://a.json", "--overwrite"], ["memory://a.json", "URL", "path"]),
+    (["--json", "file:///tmp/a.json"], ["file:///tmp/a.json", "URL", "path"]),
+    (["--plot", "memory://a.png"], ["memory://a.png", "URL", "path"]),
+    (["--json", "/", "--overwrite"], ["'/'", "folder", "another name"]),
+    (["--plot", "/dev/null", "--overwrite"], ["/dev/null", "device", "another name"]),
+    (["--json", "/dev/null", "--overwrite"], ["/dev/null", "device", "another name"]),
     (["--json", "a.png", "--plot", "a.png"], ["'a.png'", "two outputs"]),
+    (["--json", "./a.png", "--plot", "a.png"], ["a.png'", "two outputs"]),
     (["--ordr", "2"], ["--ordr", "--order", "dhess find --help"]),
     (["--json"], ["--json", "--help"]),
     (["more"], ["more", "--help"]),
@@ -169,6 +177,13 @@ def _text(folder: Path) -> str:
     return str(folder / "text.zarr")
 
 
+def _objects(folder: Path) -> str:
+    """Text of any length, which xarray holds as Python objects."""
+    da = xr.DataArray(np.array(["a", "bc", "d", "e"], dtype=object), dims="x")
+    da.to_dataset(name="f").to_netcdf(folder / "objects.nc", engine="h5netcdf")
+    return f"{folder / 'objects.nc'}::f"
+
+
 def _curvilinear() -> xr.DataArray:
     lat = np.add.outer(np.arange(5.0), np.arange(6.0))
     return xr.DataArray(np.zeros((5, 6)), {"lat": (("y", "x"), lat)}, ("y", "x"))
@@ -187,6 +202,7 @@ SOURCES: list[tuple[str, Callable[[Path], str], list[str]]] = [
     ("infinite coordinate", _with(_on([0.0, 1.0, 2.0, 3.0, np.inf])), ["'x'", "inf", "4"]),
     ("curvilinear", _with(_curvilinear()), ["two-dimensional", "lat"]),
     ("text", _text, ["f", "numeric"]),
+    ("objects", _objects, ["'f'", "object", "numeric"]),
     ("complex", _with(xr.DataArray(np.zeros(5, complex), dims="x")), ["f", "complex"]),
     ("dates", _with(_dates()), ["f", "datetime"]),
     ("scalar", _with(xr.DataArray(1.0)), ["f"]),
@@ -234,6 +250,22 @@ def test_output_that_exists(
     file.write_text("mine")
     assert str(file) in refused(capsys, "find", source, option, str(file))
     assert file.read_text() == "mine"
+
+
+def test_reading_that_fails_is_no_failure_to_write(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "damaged.nc"
+    quartic().to_netcdf(file, engine="h5netcdf", encoding={"f": {"zlib": True}})
+    with h5py.File(file) as stored:
+        chunk = stored["f"].id.get_chunk_info(0)
+    with file.open("r+b") as raw:
+        raw.seek(chunk.byte_offset)
+        raw.write(b"\xff" * chunk.size)
+    said = refused(capsys, "find", str(file), "--plot", str(tmp_path / "a.png"), code=1)
+    assert "OSError" in said
+    assert "a.png" not in said
+    assert [each.name for each in tmp_path.iterdir()] == ["damaged.nc"]
 
 
 def test_store_that_exists(source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

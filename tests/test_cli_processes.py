@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.image import imread
 
 import dhess
 from dhess.cli import main
 from dhess.cli.progress import Meter
+from dhess.demo import MAP, MARK, TERRAIN, terrain
 from dhess.report import FindReport
 from tests.stores import quartic, store
 
@@ -111,6 +113,31 @@ def test_interrupt_leaves_nothing(
     assert said(err) == ["dhess: interrupted; nothing was written"]
     assert (running.returncode, out) == (130, "")
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("moment", ["1. The", "searched by"])
+def test_interrupted_demo_leaves_only_what_is_whole(
+    moment: str, tmp_path: Path, fresh_process_environment: dict[str, str]
+) -> None:
+    with subprocess.Popen(
+        [*RUN, "demo", "--out", "demo", "--workers", "1"],
+        env=fresh_process_environment, cwd=tmp_path, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        assert any(moment in line for line in running.stdout)
+        time.sleep(0.2)
+        os.killpg(running.pid, signal.SIGINT)
+        _, err = running.communicate(timeout=30)
+    assert running.returncode == 130, err
+    assert len(said(err)) == 1, err
+    assert "interrupted" in err
+    left = {each.name for each in (tmp_path / "demo").iterdir()}
+    assert left <= {MARK, TERRAIN, MAP}
+    if TERRAIN in left:
+        np.testing.assert_array_equal(dhess.open(tmp_path / "demo" / TERRAIN), terrain())
+    if MAP in left:
+        assert min(imread(tmp_path / "demo" / MAP).shape[:2]) > 600
 
 
 def test_embedded_cluster_gives_the_same_answer(

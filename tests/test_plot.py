@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.image import imread
+from matplotlib.text import Text
 
 import dhess
 from dhess import plot
 from dhess.errors import InputError, OutputError
+from dhess.plot import draw
 from dhess.plot.picture import PIXELS, closest, pictures, thin
 from tests.stores import quartic, quartic_nd
 
@@ -263,6 +265,28 @@ def test_slices_needs_two_dimensions() -> None:
 def test_unknown_picture_format(name: str, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="not a picture format"):
         plot.map(quartic(), path=tmp_path / name)
+
+
+def test_a_picture_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"cannot write '.*none/a\.png': No such file"):
+        plot.map(quartic(), path=tmp_path / "none" / "a.png")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.svg"])
+def test_an_interrupted_picture_leaves_the_old_one(name: str, tmp_path: Path) -> None:
+    """Matplotlib has begun to write the file when the artists are drawn into it."""
+
+    class Interrupted(Text):
+        def draw(self, renderer: Any) -> None:
+            raise KeyboardInterrupt
+
+    (tmp_path / name).write_text("old")
+    ax = draw.figure(2, 2).add_subplot()
+    ax.add_artist(Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        plot.map(quartic(), ax=ax, path=tmp_path / name)
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "old"
 
 
 def test_missing_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 import dhess
 from dhess.measures import MEASURES
-from dhess.report import FieldReport, FindReport, InfoReport, MeasuresReport, Report, render
+from dhess.report import Answer, FieldReport, FindReport, InfoReport, MeasuresReport, Report, render
 from tests.stores import quartic
 
 
@@ -40,6 +40,20 @@ def test_find_report_says_where_it_is_flattest(found: FindReport) -> None:
     assert best.eigenvalues == pytest.approx((0.02, 0.02))
     assert best.kind == "minimum"
     assert [each.rank for each in found.answers] == [0, 1, 2]
+
+
+def test_kinds_are_those_that_a_search_knows(found: FindReport) -> None:
+    with pytest.raises(ValidationError, match="'minimum', 'maximum', 'saddle' or 'degenerate'"):
+        Answer.model_validate({**found.answers[0].model_dump(), "kind": "valley"})
+
+
+def test_ranks_that_found_no_point_are_no_answers() -> None:
+    """A lazy search has k ranks, however few points are valid."""
+    da = xr.DataArray([np.nan] * 4 + [1.0, 2.0, 4.0, 8.0], dims="x")
+    lazy = dhess.find_minimum(da.chunk(), k=6, compute=False)
+    assert lazy.sizes["rank"] == 6
+    # three points whose stencil touches no NaN
+    assert [each.rank for each in FindReport.from_dataset(lazy.compute()).answers] == [0, 1, 2]
 
 
 def test_options_are_kept(found: FindReport) -> None:

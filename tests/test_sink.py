@@ -179,16 +179,6 @@ def test_a_failed_overwrite_leaves_the_old_store(tmp_path: Path) -> None:
     assert visible_and_hidden(tmp_path) == ["out.zarr"]
 
 
-def test_a_link_or_a_file_is_replaced(tmp_path: Path) -> None:
-    write_field(field(values()), tmp_path / "old.zarr")
-    (tmp_path / "link.zarr").symlink_to("old.zarr")
-    (tmp_path / "file.zarr").touch()
-    for name in ("link.zarr", "file.zarr"):
-        write_field(field(values() + 1), tmp_path / name, overwrite=True)
-        np.testing.assert_array_equal(dhess_open(tmp_path / name), values() + 1)
-    np.testing.assert_array_equal(dhess_open(tmp_path / "old.zarr"), values())
-
-
 # -------------------------------------------------------------------------------- what is refused
 
 

@@ -124,7 +124,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  (the last line of defence: no traceback by default)
         if "--traceback" in args or os.environ.get(TRACEBACK):
             traceback.print_exc()
-        return _explain(error)
+        code = _explain(error)
+        if isinstance(error, _Interrupted) and argv is None and "dhess.cluster" not in sys.modules:
+            # Threads that still read would be torn down one by one, each with a complaint. A
+            # cluster has ended its own by now, and wants to leave in order.
+            sys.stderr.flush()
+            os._exit(code)
+        return code
     return code if isinstance(code, int) else 0
 
 

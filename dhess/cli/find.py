@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from dhess.cli.options import Job, job_options, measure_names
-from dhess.cli.outputs import check_files, emit, json_option, whole_file
+from dhess.cli.outputs import check_files, emit, json_option, single_file
 
 
 @click.command(
@@ -35,7 +35,10 @@ Examples:
 @click.option(
     "--exclude-edges", is_flag=True, help="Leave out points where the stencil is one-sided."
 )
-@click.option("--plot", "plot_file", metavar="FILE", help="Draw the answer: .png, .pdf or .svg.")
+@click.option(
+    "--plot", "plot_file", metavar="FILE", callback=single_file,
+    help="Draw the answer: .png, .pdf or .svg.",
+)  # fmt: skip
 @json_option
 @job_options
 def find(
@@ -60,10 +63,8 @@ def find(
     if plot_file is not None:
         plot.check_format(plot_file)
     da = job.open()
-    with whole_file(plot_file) as picture:
-        with job.running(da, "find"):
-            result = find_minimum(da, measure, k=k, exclude_edges=exclude_edges, **job.options)
-            if picture is not None:
-                plot.answer(da, result, path=picture)
-        report = FindReport.from_dataset(result)
-    emit(report, json_file)
+    with job.running(da, "find"):
+        result = find_minimum(da, measure, k=k, exclude_edges=exclude_edges, **job.options)
+        if plot_file is not None:
+            plot.answer(da, result, path=plot_file)
+    emit(FindReport.from_dataset(result), json_file)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,7 @@ import click
 from dhess.errors import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from dhess.report import Report
 
@@ -27,9 +25,24 @@ def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
         "--overwrite", is_flag=True, help="Replace outputs that exist already."
     )(function)
     return click.option(
-        "--json", "json_file", metavar="FILE",
+        "--json", "json_file", metavar="FILE", callback=single_file,
         help="Write the result as JSON; '-' is stdout, in place of the table.",
     )(function)  # fmt: skip
+
+
+def single_file(_: click.Context, __: click.Parameter, path: str | None) -> str | None:
+    """Refuse, as the callback of an option, what can never be one local file of ours.
+
+    Raises
+    ------
+    OutputError
+        A URL, a folder, or a special file.
+    """
+    if path and path != "-":
+        from dhess.sink import check_single_file
+
+        check_single_file(path)
+    return path
 
 
 def check_files(*paths: str | None, overwrite: bool = False) -> None:
@@ -43,27 +56,11 @@ def check_files(*paths: str | None, overwrite: bool = False) -> None:
     from dhess.sink import check_output
 
     files = [path for path in paths if path is not None and path != "-"]
-    for path in files:
-        if files.count(path) > 1:
+    places = [Path(path).expanduser().resolve() for path in files]
+    for path, place in zip(files, places, strict=True):
+        if places.count(place) > 1:
             raise OutputError(f"{path!r} is named for two outputs; give each a name of its own")
         check_output(path, overwrite=overwrite)
-
-
-@contextmanager
-def whole_file(path: str | None) -> Iterator[Path | None]:
-    """Hand out a hidden file beside `path`, and rename it once the block has ended well."""
-    if path is None:
-        yield None
-        return
-    goal = Path(path).expanduser()
-    partial = goal.with_name(f".{goal.stem}.partial-{secrets.token_hex(4)}{goal.suffix}")
-    try:
-        yield partial
-        partial.replace(goal)
-    except OSError as error:
-        raise OutputError(f"cannot write {path!r}: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def emit(report: Report, json_file: str | None) -> None:
@@ -74,8 +71,10 @@ def emit(report: Report, json_file: str | None) -> None:
     if json_file == "-":
         sys.stdout.write(text)
         return
-    with whole_file(json_file) as file:
-        if file is not None:
+    if json_file is not None:
+        from dhess.sink import whole_file
+
+        with whole_file(json_file) as file:
             file.write_text(text, encoding="utf-8")
     say(render(report))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dhess.errors import InputError, OutputError, suggest
+from dhess.sink import whole_file
 
 if TYPE_CHECKING:
     import os
@@ -69,10 +70,17 @@ def check_format(path: str | os.PathLike[str]) -> None:
 
 
 def save(drawn: Figure, path: str | os.PathLike[str] | None) -> None:
-    """Save a figure if there is a path; its ending says the format."""
+    """Save a figure if there is a path, whole or not at all; its ending says the format.
+
+    Raises
+    ------
+    OutputError
+        If the ending is unknown, or the file cannot be written.
+    """
     if path is not None:
         check_format(path)
-        drawn.savefig(path, dpi=DPI, bbox_inches="tight", pad_inches=0.15)
+        with whole_file(path) as partial:
+            drawn.savefig(partial, dpi=DPI, bbox_inches="tight", pad_inches=0.15)
 
 
 def limits(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -87,9 +95,8 @@ def field(
     *,
     relief: bool = False,
     span: tuple[float, float] | None = None,
-    aspect: float | None = None,
 ) -> None:
-    """Draw the values in colours, to scale unless `aspect` says otherwise."""
+    """Draw the values in colours, to scale where the picture has one."""
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
@@ -102,7 +109,7 @@ def field(
     ax.set_facecolor("0.85")
     ax.pcolormesh(picture.x, picture.y, colours, shading="nearest", rasterized=True)
     ax.set(xlabel=picture.labels[0], ylabel=picture.labels[1])
-    ax.set_aspect(aspect or picture.aspect or "auto")
+    ax.set_aspect(picture.aspect or "auto")
 
 
 def colour_bar(

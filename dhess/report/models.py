@@ -65,8 +65,8 @@ class Answer(_Model):
     at: dict[str, Coordinate]
     """Coordinate per dimension; the index where a dimension has no coordinate."""
     index: dict[str, int]
-    kind: str
-    """minimum, maximum, saddle or degenerate: what the signs of the eigenvalues say."""
+    kind: Kind
+    """What the signs of the eigenvalues say."""
     gradient: dict[str, Number]
     hessian: tuple[tuple[Number, ...], ...]
     """Rows and columns in the order of `FindReport.differentiated`."""
@@ -110,6 +110,7 @@ class FindReport(Report):
             for name in (*named, "value", "field")
             if "units" in result[name].attrs
         }
+        found = (result["index"].values >= 0).all(axis=1)  # a lazy search keeps k ranks, some blank
         return cls(
             dhess_version=str(attrs.pop("dhess_version", version("dhess"))),
             source=str(attrs.pop("source", "")),
@@ -120,7 +121,7 @@ class FindReport(Report):
             dims=tuple(named),
             differentiated=tuple(str(dim) for dim in result["row"].values),
             units=units,
-            answers=tuple(_answer(result.isel(rank=k)) for k in range(result.sizes["rank"])),
+            answers=tuple(_answer(result.isel(rank=k)) for k in np.flatnonzero(found)),
         )
 
 
@@ -132,7 +133,7 @@ def _answer(one: xr.Dataset) -> Answer:
         field=one["field"].item(),
         at={dim: _plain(one[dim].values[()]) for dim in dims},
         index=dict(zip(dims, one["index"].values.tolist(), strict=True)),
-        kind=str(one["kind"].item()),
+        kind=one["kind"].item(),
         gradient=dict(zip(rows, one["gradient"].values.tolist(), strict=True)),
         hessian=one["hessian"].values.tolist(),
         eigenvalues=one["eigenvalues"].values.tolist(),

@@ -10,14 +10,15 @@ from __future__ import annotations
 import errno
 import secrets
 import shutil
-import tempfile
 import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dhess.errors import OutputError, SourceError
-from dhess.source import ZARR_METADATA, auto_chunks, is_url, line, location_of, public
+from dhess.errors import OutputError
+from dhess.sink.check import check_local, check_output, check_single_file
+from dhess.sink.whole import whole_file
+from dhess.source import auto_chunks, is_url, line, location_of, public
 
 if TYPE_CHECKING:
     import os
@@ -25,9 +26,19 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-__all__ = ["check_output", "write_field"]
+__all__ = ["check_output", "check_single_file", "whole_file", "write_field"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+
+
+class _TakenError(OutputError):
+    """Another writer's store stands where nothing stood when the work began."""
+
+    def __init__(self, shown: str) -> None:
+        super().__init__(
+            f"output {shown!r} was made by somebody else meanwhile and stays as it is; "
+            "choose another name"
+        )
 
 
 def write_field(
@@ -53,8 +64,9 @@ def write_field(
     path
         Where to write: a local path in a folder that exists, or an fsspec URL.
     overwrite
-        Replace what stands there, if it is a file or a Zarr store. A local one is replaced only
-        when the new one is complete (so it may be the source); behind a URL it is removed first.
+        Replace what stands there, if it is a Zarr store. It is replaced only when the new one is
+        complete, so it may be the source. Behind a URL the new one is written beside it and then
+        copied to its place; should that fail, the error says where the whole field is.
     chunks
         Stored chunks other than the Dask blocks, as for `xarray.DataArray.chunk`.
 
@@ -74,14 +86,14 @@ def write_field(
     >>> dhess.open("memory://square.zarr").values
     array([0., 1., 4., 9.])
     """
-    check_output(path, overwrite=overwrite)
+    check_output(path, overwrite=overwrite, kind="store")
     dataset = _prepared(da, chunks)
     location = location_of(path)
     try:
         if is_url(location):
             _write_remote(dataset, location, overwrite=overwrite)
         else:
-            _write_local(dataset, Path(location))
+            _write_local(dataset, Path(location), overwrite=overwrite)
     except OSError as error:
         if error.errno not in _FULL:
             raise
@@ -89,82 +101,6 @@ def write_field(
             f"output {public(location)!r} cannot be written: {error.strerror}; "
             "free some space or choose another place"
         ) from error
-
-
-def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Refuse an output that could not be written, before any work is done.
-
-    Parameters
-    ----------
-    path
-        A file or store to be made: a local path or an fsspec URL.
-    overwrite
-        Whether a file or a Zarr store may stand there. A folder that is anything else is never
-        overwritten.
-
-    Raises
-    ------
-    OutputError
-        It exists; its folder does not, or cannot be written.
-
-    Examples
-    --------
-    >>> check_output("no_such_folder/out.zarr")
-    Traceback (most recent call last):
-    ...
-    dhess.errors.OutputError: output 'no_such_folder/out.zarr': there is no folder ...
-    """
-    try:
-        location = location_of(path)
-    except SourceError as error:
-        raise OutputError(f"an output is a path or a URL, not {path!r}") from error
-    if is_url(location):
-        _check_remote(location, overwrite=overwrite)
-        return
-    target = Path(location)
-    try:
-        _check_local(target, str(path), overwrite=overwrite)
-        with tempfile.TemporaryFile(dir=target.parent):
-            pass  # asking for permissions says nothing of a full or read-only disk, nor to root
-    except OSError as error:
-        raise OutputError(
-            f"output {str(path)!r}: the folder {str(target.parent)!r} cannot be written "
-            f"({error.strerror}); choose another one"
-        ) from error
-
-
-def _check_local(target: Path, shown: str, *, overwrite: bool) -> None:
-    if not target.parent.is_dir():
-        raise OutputError(
-            f"output {shown!r}: there is no folder {str(target.parent)!r}; make it first"
-        )
-    exists = target.is_symlink() or target.exists()
-    if exists and not overwrite:
-        raise OutputError(
-            f"output {shown!r} exists; remove it, choose another name or overwrite it (--overwrite)"
-        )
-    if exists and target.is_dir() and not any((target / name).exists() for name in ZARR_METADATA):
-        raise OutputError(
-            f"output {shown!r} is a folder that is no Zarr store, which is not overwritten; "
-            "choose another name"
-        )
-
-
-def _check_remote(url: str, *, overwrite: bool) -> None:
-    from fsspec.core import url_to_fs
-
-    try:
-        files, root = url_to_fs(url)
-        exists = files.exists(root)
-    except Exception as error:
-        raise OutputError(
-            f"output {public(url)!r} cannot be reached: {line(error)}; check the URL"
-        ) from error
-    if exists and not overwrite:
-        raise OutputError(
-            f"output {public(url)!r} exists; remove it, choose another name or overwrite it "
-            "(--overwrite)"
-        )
 
 
 def _prepared(da: xr.DataArray, chunks: int | Mapping[Any, Any] | None) -> xr.Dataset:
@@ -197,14 +133,15 @@ def _prepared(da: xr.DataArray, chunks: int | Mapping[Any, Any] | None) -> xr.Da
     return dataset
 
 
-def _write_local(dataset: xr.Dataset, target: Path) -> None:
+def _write_local(dataset: xr.Dataset, target: Path, *, overwrite: bool) -> None:
     from dhess.sink.store import ConfinedStore
 
     partial = target.with_name(f".{target.name}.partial-{secrets.token_hex(4)}")
     partial.mkdir()
     try:
-        _write(dataset, ConfinedStore(partial), mode="w-")
-        _publish(partial, target)
+        _write(dataset, ConfinedStore(partial), str(target))
+        _complete(ConfinedStore(partial))
+        _publish(partial, target, overwrite=overwrite)
     except BaseException:
         _discard(partial)
         raise
@@ -213,47 +150,112 @@ def _write_local(dataset: xr.Dataset, target: Path) -> None:
 def _write_remote(dataset: xr.Dataset, url: str, *, overwrite: bool) -> None:
     from fsspec.core import url_to_fs
 
+    files, root = url_to_fs(url)
+    replaced = overwrite and files.exists(root)
+    place = _beside(url, f".partial-{secrets.token_hex(4)}") if replaced else url
     try:
-        _write(dataset, url, mode="w" if overwrite else "w-")
-    except BaseException:
-        with suppress(Exception):
-            files, root = url_to_fs(url)
-            files.rm(root, recursive=True)
+        _write(dataset, place, public(url))
+        if replaced:
+            check_output(url, overwrite=True)  # it may have become something else meanwhile
+        else:
+            _complete(place)
+    except _TakenError:
         raise
+    except BaseException:
+        _remove(place)
+        raise
+    if replaced:
+        _replace_remote(place, url)
 
 
-def _write(dataset: xr.Dataset, store: Any, mode: Any) -> None:
-    """Write metadata, then chunks, then the word that all is there."""
-    import zarr
+def _beside(url: str, suffix: str) -> str:
+    """Return the URL with a suffix to its path, which ends before the "::" of a chain.
 
+    Examples
+    --------
+    >>> _beside("s3://bucket/a.zarr/", ".new")
+    's3://bucket/a.zarr.new'
+    >>> _beside("simplecache::s3://bucket/a.zarr", ".new")
+    'simplecache::s3://bucket/a.zarr.new'
+    >>> _beside("dir://a.zarr::memory://b", ".new")
+    'dir://a.zarr.new::memory://b'
+    """
+    head, slashes, rest = url.partition("://")
+    path, mark, chain = rest.partition("::")
+    return f"{head}{slashes}{path.rstrip('/')}{suffix}{mark}{chain}"
+
+
+def _remove(url: str) -> None:
+    """Remove a remote store, as far as that works."""
+    from fsspec.core import url_to_fs
+
+    with suppress(Exception):
+        files, root = url_to_fs(url)
+        files.invalidate_cache()  # Zarr writes through a file system of its own
+        files.rm(root, recursive=True)
+
+
+def _replace_remote(partial: str, url: str) -> None:
+    """Put a store in place of another; it says that it is complete once all of it is there."""
+    from fsspec.core import url_to_fs
+
+    files, root = url_to_fs(url)
+    try:
+        files.invalidate_cache()
+        files.rm(root, recursive=True)
+        files.copy(url_to_fs(partial)[1], root, recursive=True)
+        _complete(url)
+    except BaseException as error:
+        _remove(url)
+        with suppress(Exception):
+            _complete(partial)
+        if not isinstance(error, Exception):
+            raise
+        raise OutputError(
+            f"output {public(url)!r} could not be replaced: {line(error)}; the whole field is at "
+            f"{public(partial)!r}, move it from there"
+        ) from error
+    _remove(partial)
+
+
+def _write(dataset: xr.Dataset, store: Any, shown: str) -> None:
+    """Write metadata, then chunks."""
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # names in coordinates and consolidation are "unstable" in v3
+        # names in coordinates are "unstable" in format 3
+        warnings.simplefilter("ignore")
         try:
             writes = dataset.assign_attrs(dhess_complete=False).to_zarr(
                 store,
-                mode=mode,
+                mode="w-",
                 zarr_format=3,
                 consolidated=False,
                 compute=False,
                 write_empty_chunks=True,
             )
+        except FileExistsError as error:
+            raise _TakenError(shown) from error
         except (TypeError, ValueError, NotImplementedError) as error:
             raise OutputError(
                 f"Zarr cannot store the field {next(iter(dataset.data_vars))!r}: {line(error)}; "
                 "check its name, attrs and coordinates"
             ) from error
     writes.compute()
+
+
+def _complete(store: Any) -> None:
+    """Write the word that all is there."""
+    import zarr
+
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # so is consolidated metadata
         zarr.open_group(store, mode="r+", use_consolidated=False).attrs["dhess_complete"] = True
         zarr.consolidate_metadata(store)
 
 
-def _publish(partial: Path, target: Path) -> None:
-    """Give the complete store its name, in place of what stands there."""
-    if not (target.is_symlink() or target.exists()):
+def _publish(partial: Path, target: Path, *, overwrite: bool) -> None:
+    """Give the complete store its name, in place of the store that stands there."""
+    check_local(target, str(target), overwrite=overwrite, kind="store")  # hours may have passed
+    if not target.exists():
         partial.rename(target)
         return
     aside = target.with_name(f".{target.name}.replaced-{secrets.token_hex(4)}")
@@ -263,18 +265,16 @@ def _publish(partial: Path, target: Path) -> None:
     except BaseException:
         aside.rename(target)
         raise
-    if aside.is_symlink() or not aside.is_dir():
-        aside.unlink()
-    else:
-        shutil.rmtree(aside)
+    shutil.rmtree(aside)
 
 
 def _discard(partial: Path) -> None:
     """Remove the folder, though tasks in other threads or processes may still write into it.
 
-    Renamed first, it is gone for them at once: a `ConfinedStore` does not make it again.
+    Renamed first, it is gone for them at once: a `ConfinedStore` does not make it again. What fails
+    here is not said, for it would hide why the folder has to go.
     """
     doomed = partial.with_name(f"{partial.name}-discarded")
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         partial.rename(doomed)
-        shutil.rmtree(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
