@@ -110,8 +110,8 @@ def find_minimum(
     check_names(array)
     wanted = find_measure(measure)
     check_measure(wanted, len(grid.axes))
-    own = Stencil.of(grid, chosen.scheme, chosen.order, wanted.need)
     full = Stencil.of(grid, chosen.scheme, chosen.order, EVERYTHING)
+    own = full.restricted(wanted.need)
     query = Query(
         wanted,
         _count(k, array.size),
