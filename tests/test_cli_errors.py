@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import socket
 import time
 from pathlib import Path
@@ -89,9 +90,7 @@ OPTIONS = [
     (["--json", "memory://a.json", "--overwrite"], ["memory://a.json", "URL", "path"]),
     (["--json", "file:///tmp/a.json"], ["file:///tmp/a.json", "URL", "path"]),
     (["--plot", "memory://a.png"], ["memory://a.png", "URL", "path"]),
-    (["--json", "/", "--overwrite"], ["'/'", "folder", "another name"]),
-    (["--plot", "/dev/null", "--overwrite"], ["/dev/null", "device", "another name"]),
-    (["--json", "/dev/null", "--overwrite"], ["/dev/null", "device", "another name"]),
+    (["--json", ".", "--overwrite"], ["'.'", "folder", "another name"]),
     (["--json", "a.png", "--plot", "a.png"], ["'a.png'", "two outputs"]),
     (["--json", "./a.png", "--plot", "a.png"], ["a.png'", "two outputs"]),
     (["--ordr", "2"], ["--ordr", "--order", "dhess find --help"]),
@@ -250,6 +249,19 @@ def test_output_that_exists(
     file.write_text("mine")
     assert str(file) in refused(capsys, "find", source, option, str(file))
     assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize("option", ["--json", "--plot"])
+def test_special_file_stays(
+    option: str, source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pipe of our own, and no device of the machine's: were this to fail, it would be lost."""
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    said = refused(capsys, "find", source, option, str(pipe), "--overwrite")
+    assert "named pipe" in said
+    assert "another name" in said
+    assert pipe.is_fifo()
 
 
 def test_reading_that_fails_is_no_failure_to_write(
