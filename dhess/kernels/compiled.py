@@ -65,7 +65,7 @@ class Kernel:
         key = "".join(a.dtype.char for a in args if isinstance(a, np.ndarray))
         if key not in self._ready:
             folder = self.dispatcher.stats.cache_path
-            with self._lock, _between_processes(folder):
+            with self._lock, _between_processes(folder, self.name):
                 if not (folder and any(Path(folder).glob(f"*{self.name}-*.nbi"))):
                     log.info("compiling %s: once per machine, takes some seconds", self.name)
                 self.dispatcher.compile(tuple(map(numba.typeof, args)))
@@ -74,21 +74,29 @@ class Kernel:
 
 
 @contextlib.contextmanager
-def _between_processes(folder: str | None) -> Iterator[None]:
+def _between_processes(folder: str | None, name: str) -> Iterator[None]:
+    """Let one process at a time compile a kernel; different kernels do not wait for each other."""
     if folder is None or fcntl is None:
         yield
         return
     path = Path(folder)
+    with _locked(path, "kernels"):
+        _drop_stale(path)
+    with _locked(path, name):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, name: str) -> Iterator[None]:
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = (path / "dhess-kernels.lock").open("w")
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / f"dhess-{name}.lock").open("w")
     except OSError:  # a cache that can be read only: nothing will be written either
         yield
         return
     with lock:
         with contextlib.suppress(OSError):  # a file system without locks
             fcntl.flock(lock, fcntl.LOCK_EX)
-        _drop_stale(path)
         yield
 
 
