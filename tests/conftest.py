@@ -44,3 +44,16 @@ def fresh_process_environment() -> dict[str, str]:
     assert spec.origin is not None
     paths = [str(Path(spec.origin).parent.parent), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+@pytest.fixture
+def memory_files() -> Iterator[Any]:
+    """fsspec's own store in memory, empty before and after."""
+    import fsspec
+
+    files = fsspec.filesystem("memory")
+    files.store.clear()
+    files.pseudo_dirs[:] = [""]
+    yield files
+    files.store.clear()
+    files.pseudo_dirs[:] = [""]

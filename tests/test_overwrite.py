@@ -47,19 +47,6 @@ def names(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir())
 
 
-@pytest.fixture
-def memory() -> Iterator[Any]:
-    """fsspec's own store in memory, empty before and after."""
-    import fsspec
-
-    files = fsspec.filesystem("memory")
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
-    yield files
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
-
-
 # ------------------------------------------------------------------------- what is never replaced
 
 
@@ -106,40 +93,40 @@ def test_a_store_does_not_replace_a_file(tmp_path: Path) -> None:
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
-def test_foreign_data_behind_a_url_stays(memory: Any) -> None:
-    memory.pipe("/folder/out.zarr/thesis.tex", b"years of work")
+def test_foreign_data_behind_a_url_stays(memory_files: Any) -> None:
+    memory_files.pipe("/folder/out.zarr/thesis.tex", b"years of work")
     for url in (URL, "memory://folder", f"{URL}/thesis.tex"):
         with pytest.raises(OutputError, match="is no Zarr store, which is not overwritten"):
             write_field(field(), url, overwrite=True)
-    assert memory.find("/") == ["/folder/out.zarr/thesis.tex"]
+    assert memory_files.find("/") == ["/folder/out.zarr/thesis.tex"]
 
 
 # ------------------------------------------------------------------- what is replaced, and when
 
 
-def test_a_remote_store_may_be_overwritten_by_what_is_made_of_it(memory: Any) -> None:
+def test_a_remote_store_may_be_overwritten_by_what_is_made_of_it(memory_files: Any) -> None:
     write_field(field(), URL)
     write_field(dhess_open(URL) + 1, URL, overwrite=True)
     np.testing.assert_array_equal(dhess_open(URL), NUMBERS + 1)
-    assert [Path(path).name for path in memory.ls("/folder", detail=False)] == ["out.zarr"]
+    assert [Path(path).name for path in memory_files.ls("/folder", detail=False)] == ["out.zarr"]
 
 
-def test_a_failed_overwrite_leaves_the_old_remote_store(memory: Any) -> None:
+def test_a_failed_overwrite_leaves_the_old_remote_store(memory_files: Any) -> None:
     write_field(field(), URL)
     with pytest.raises(ZeroDivisionError):
         write_field(once_computed(fail), URL, overwrite=True)
     np.testing.assert_array_equal(dhess_open(URL), NUMBERS)
-    assert [Path(path).name for path in memory.ls("/folder", detail=False)] == ["out.zarr"]
+    assert [Path(path).name for path in memory_files.ls("/folder", detail=False)] == ["out.zarr"]
 
 
-def test_a_remote_store_that_cannot_be_replaced_is_not_lost(memory: Any) -> None:
+def test_a_remote_store_that_cannot_be_replaced_is_not_lost(memory_files: Any) -> None:
     """A file that takes the folder's place between removing and copying."""
     from fsspec.implementations.memory import MemoryFileSystem
 
     class Full(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
         protocol = "full"
-        store: dict[str, Any] = memory.store
-        pseudo_dirs: list[str] = memory.pseudo_dirs
+        store: dict[str, Any] = memory_files.store
+        pseudo_dirs: list[str] = memory_files.pseudo_dirs
 
         @classmethod
         def _strip_protocol(cls, path: str) -> str:
@@ -157,7 +144,7 @@ def test_a_remote_store_that_cannot_be_replaced_is_not_lost(memory: Any) -> None
     write_field(field(), "full://folder/out.zarr")
     with pytest.raises(OutputError, match=r"could not be replaced: .*No space left") as caught:
         write_field(field(NUMBERS + 1), "full://folder/out.zarr", overwrite=True)
-    (beside,) = (Path(path).name for path in memory.ls("/folder", detail=False))
+    (beside,) = (Path(path).name for path in memory_files.ls("/folder", detail=False))
     assert f"'full://folder/{beside}'" in str(caught.value)
     np.testing.assert_array_equal(dhess_open(f"memory://folder/{beside}"), NUMBERS + 1)
 
@@ -184,7 +171,7 @@ class Meanwhile(Mapping[str, int]):
         return {"y": 3}[key]
 
 
-@pytest.mark.usefixtures("memory")
+@pytest.mark.usefixtures("memory_files")
 def test_another_writers_remote_store_stays() -> None:
     with pytest.raises(OutputError, match="was made by somebody else meanwhile"):
         write_field(field(NUMBERS + 1), URL, chunks=Meanwhile())

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dask.array
 import numpy as np
@@ -21,9 +21,6 @@ import zarr
 from dhess.errors import OutputError, SourceError
 from dhess.sink import check_output, write_field
 from dhess.source import open as dhess_open
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 DAYS = np.arange("2000-01-01", "2000-01-31", dtype="M8[D]").astype("M8[ns]")
 
@@ -54,19 +51,6 @@ def blocks(data: np.ndarray[Any, Any], chunks: Any = (10, 20)) -> Any:
 
 def visible_and_hidden(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir())
-
-
-@pytest.fixture
-def memory_file_system() -> Iterator[Any]:
-    """fsspec's own store in memory, empty before and after."""
-    import fsspec
-
-    files = fsspec.filesystem("memory")
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
-    yield files
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
 
 
 # --------------------------------------------------------------------------------- what is written
@@ -142,7 +126,7 @@ def test_fields_of_other_kinds(tmp_path: Path) -> None:
         assert dataset.field.item() == 2.5
 
 
-def test_url(memory_file_system: Any) -> None:
+def test_url(memory_files: Any) -> None:
     write_field(field(blocks(values())), "memory://out.zarr")
     assert dhess_open("memory://out.zarr").to_numpy().tobytes() == values().tobytes()
     with pytest.raises(OutputError, match=r"'memory://out\.zarr' exists"):
@@ -254,7 +238,7 @@ def test_a_failing_task_leaves_nothing(tmp_path: Path) -> None:
     assert visible_and_hidden(tmp_path) == []
 
 
-def test_a_failing_task_behind_a_url_leaves_nothing(memory_file_system: Any) -> None:
+def test_a_failing_task_behind_a_url_leaves_nothing(memory_files: Any) -> None:
     with pytest.raises(ZeroDivisionError):
         write_field(field(failing()), "memory://out.zarr")
     with pytest.raises(SourceError, match="no Zarr store"):

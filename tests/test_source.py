@@ -9,7 +9,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dask
 import numpy as np
@@ -23,9 +23,6 @@ from dhess.errors import SourceError
 from dhess.source import auto_chunks, is_url, split_source
 from dhess.source import open as dhess_open
 from dhess.source.chunks import BLOCK_BYTES, SHARD_BYTES, blocks
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 HEIGHTS = np.arange(12 * 20, dtype="f4").reshape(12, 20) ** 2
 
@@ -56,19 +53,6 @@ def store(dataset: xr.Dataset, path: str | Path, **kw: Any) -> str:
 
 def chunked(dataset: xr.Dataset, **encoding: Any) -> dict[str, Any]:
     return {"encoding": {name: encoding for name in ("height",) if name in dataset}}
-
-
-@pytest.fixture
-def memory_file_system() -> Iterator[Any]:
-    """fsspec's own store in memory, empty before and after."""
-    import fsspec
-
-    files = fsspec.filesystem("memory")
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
-    yield files
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
 
 
 # ---------------------------------------------------------------------------------- what it opens
@@ -114,24 +98,24 @@ def test_groups(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["zarr", "nc"])
-def test_url(memory_file_system: Any, tmp_path: Path, suffix: str) -> None:
+def test_url(memory_files: Any, tmp_path: Path, suffix: str) -> None:
     path = store(terrain(), tmp_path / f"t.{suffix}")
-    memory_file_system.put(path, f"/t.{suffix}", recursive=True)
+    memory_files.put(path, f"/t.{suffix}", recursive=True)
     with dhess_open(f"memory://t.{suffix}::height") as array:
         assert array.encoding["source"] == f"memory://t.{suffix}"
         np.testing.assert_array_equal(array, HEIGHTS)
 
 
-def test_url_without_a_telling_name(memory_file_system: Any, tmp_path: Path) -> None:
-    memory_file_system.put(store(terrain(), tmp_path / "t.nc"), "/file")
-    memory_file_system.put(store(terrain(), tmp_path / "t.zarr"), "/folder", recursive=True)
+def test_url_without_a_telling_name(memory_files: Any, tmp_path: Path) -> None:
+    memory_files.put(store(terrain(), tmp_path / "t.nc"), "/file")
+    memory_files.put(store(terrain(), tmp_path / "t.zarr"), "/folder", recursive=True)
     for name in ("file", "folder"):
         with dhess_open(f"memory://{name}") as array:
             np.testing.assert_array_equal(array, HEIGHTS)
 
 
-def test_chained_url(memory_file_system: Any, tmp_path: Path) -> None:
-    memory_file_system.put(store(terrain(), tmp_path / "t.zarr"), "/t.zarr", recursive=True)
+def test_chained_url(memory_files: Any, tmp_path: Path) -> None:
+    memory_files.put(store(terrain(), tmp_path / "t.zarr"), "/t.zarr", recursive=True)
     array = dhess_open("simplecache::memory://t.zarr::height")
     np.testing.assert_array_equal(array, HEIGHTS)
 
@@ -313,7 +297,7 @@ def test_no_such_group(tmp_path: Path) -> None:
         assert "(group 'alps')" in refused(path, group="alps")
 
 
-def test_urls(memory_file_system: Any) -> None:
+def test_urls(memory_files: Any) -> None:
     assert "no Zarr store at 'memory://t.zarr'" in refused("memory://t.zarr")
     assert "no NetCDF4/HDF5 file at 'memory://t.nc'" in refused("memory://t.nc")
     assert "Protocol not known: nosuch" in refused("nosuch://t.zarr")
