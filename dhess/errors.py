@@ -44,6 +44,14 @@ class NoValidPoint(DhessError):  # noqa: N818  (the name is part of the public A
     """Every point of the searched field is NaN."""
 
 
+class DhessWarning(UserWarning):
+    """Base of every warning that dhess gives."""
+
+
+class UnitsWarning(DhessWarning):
+    """Derivatives in different units are added up."""
+
+
 def suggest(value: str, known: Iterable[str]) -> str:
     """Return the clause that names the nearest known word, or lists them all.
 

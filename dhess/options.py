@@ -15,7 +15,12 @@ from dhess.errors import InputError, suggest
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+ORDERS: Final = (2, 4, 6, 8)
 SCHEMES: Final = ("direct", "iterated")
+NANS: Final = ("propagate", "adapt")
+GEOMETRIES: Final = ("cartesian", "sphere")
+EARTH: Final = 6371008.8
+"""Mean radius of the Earth in metres (IUGG)."""
 FLOATS: Final = ("float32", "float64")
 LEAST_STEP: Final = 1e-100
 LARGEST_STEP: Final = 1e100
@@ -29,19 +34,31 @@ class Options(TypedDict, total=False):
     dims: Hashable | Iterable[Hashable] | None
     """Dimensions to differentiate; the others are batch dimensions. None: all of them."""
     order: int
-    """Order of accuracy. Only 2 so far."""
+    """Order of accuracy p: 2, 4, 6 or 8, edges and uneven axes included."""
     scheme: str
-    """``"direct"``, or ``"iterated"``: `numpy.gradient` twice, edges and all."""
+    """``"direct"``, or ``"iterated"``: first derivatives twice; of order 2 `numpy.gradient` twice,
+    edges and all."""
     period: Mapping[Hashable, float] | None
-    """Reserved for axes that wrap."""
+    """Length after which an axis starts over, in the unit of its coordinate."""
     spacing: Mapping[Hashable, float] | None
     """Grid spacing of dimensions that have no coordinate."""
+    scale: Mapping[Hashable, float] | str | None
+    """How much of an axis counts as one unit of length: its coordinate is divided by that. Or
+    ``"span"``: by the length of the axis, for every axis."""
     nan: str
-    """``"propagate"``: a point whose stencil touches a NaN is NaN, and no other."""
+    """``"propagate"``: a point whose stencil touches a NaN is NaN, and no other. ``"adapt"``: each
+    run of valid points along an axis is a domain of its own, with one-sided stencils at its ends,
+    of lower order where it is short; how far a run is looked at is told by `dhess.runs`."""
     geometry: str
-    """``"cartesian"``."""
+    """``"cartesian"``, or ``"sphere"``: covariant derivatives along latitude and longitude."""
+    latitude: Hashable | None
+    """Dimension that is the latitude, where neither its name nor CF attributes tell it."""
+    longitude: Hashable | None
+    """Dimension that is the longitude."""
+    radius: float
+    """Radius of the sphere, 6371008.8 (metres) by default."""
     datetime_unit: str
-    """Reserved for datetime coordinates."""
+    """Unit of derivatives along times: D, h, min, s, ms, us or ns."""
     dtype: DTypeLike | None
     """``"float32"`` or ``"float64"`` for the result; the arithmetic is float64 always."""
 
@@ -53,9 +70,14 @@ class Settings:
     dims: tuple[Hashable, ...] | None = None
     order: int = 2
     scheme: str = "direct"
+    period: Mapping[Hashable, float] = field(default_factory=dict)
     spacing: Mapping[Hashable, float] = field(default_factory=dict)
+    scale: Mapping[Hashable, float] | str = field(default_factory=dict)
     nan: str = "propagate"
     geometry: str = "cartesian"
+    latitude: Hashable | None = None
+    longitude: Hashable | None = None
+    radius: float = EARTH
     datetime_unit: str = "s"
     dtype: np.dtype[Any] | None = None
 
@@ -72,19 +94,30 @@ class Settings:
         short = dtype.kind == "f" and dtype.itemsize <= 4
         return np.dtype("float32" if short else "float64")
 
-    def describe(self, dims: Iterable[Hashable], dtype: np.dtype[Any]) -> dict[str, str | int]:
+    @property
+    def adapts(self) -> bool:
+        """Whether stencils adapt to NaN."""
+        return self.nan == "adapt"
+
+    def describe(self, dims: Iterable[Hashable], dtype: np.dtype[Any]) -> dict[str, Any]:
         """Return every option as attributes that any file format can hold."""
         return {
             "dims": ",".join(map(str, dims)),
             "order": self.order,
             "scheme": self.scheme,
-            "period": "none",
-            "spacing": ",".join(f"{k}={v!r}" for k, v in self.spacing.items()) or "none",
+            "period": _written(self.period),
+            "spacing": _written(self.spacing),
+            "scale": self.scale if isinstance(self.scale, str) else _written(self.scale),
             "nan": self.nan,
             "geometry": self.geometry,
+            **({"radius": self.radius} if self.geometry == "sphere" else {}),
             "datetime_unit": self.datetime_unit,
             "dtype": self.result_dtype(dtype).name,
         }
+
+
+def _written(numbers: Mapping[Hashable, float]) -> str:
+    return ",".join(f"{k}={v!r}" for k, v in numbers.items()) or "none"
 
 
 def settings(**options: Unpack[Options]) -> Settings:
@@ -93,7 +126,8 @@ def settings(**options: Unpack[Options]) -> Settings:
     Raises
     ------
     InputError
-        For an unknown option, a value that an option cannot take, and one that is still reserved.
+        For an unknown option, a value that an option cannot take, and options that exclude each
+        other.
 
     Examples
     --------
@@ -102,40 +136,72 @@ def settings(**options: Unpack[Options]) -> Settings:
     >>> settings(order=3)
     Traceback (most recent call last):
     ...
-    dhess.errors.InputError: order=3 is not available; use order=2
+    dhess.errors.InputError: order=3 is not available; use order=2, 4, 6 or 8
     """
     known = Options.__optional_keys__
     for name in options:
         if name not in known:
             raise InputError(f"unknown option {name!r}; {suggest(name, sorted(known))}")
-    given = {k: v for k, v in options.items() if v is not None}
-    _reserved(given)
-    return Settings(
+    given: dict[str, Any] = {k: v for k, v in options.items() if v is not None}
+    chosen = Settings(
         dims=_dims(options.get("dims")),
+        order=_order(given.get("order", 2)),
         scheme=_choice("scheme", given.get("scheme", "direct"), SCHEMES),
-        spacing=_spacing(options.get("spacing")),
+        period=_lengths("period", given.get("period", {}), "lon", 360),
+        spacing=_lengths("spacing", given.get("spacing", {}), "x", 0.1),
+        scale=_scale(given.get("scale", {})),
+        nan=_choice("nan", given.get("nan", "propagate"), NANS),
+        geometry=_choice("geometry", given.get("geometry", "cartesian"), GEOMETRIES),
+        latitude=given.get("latitude"),
+        longitude=given.get("longitude"),
+        radius=_radius(given.get("radius", EARTH)),
         datetime_unit=_choice("datetime_unit", given.get("datetime_unit", "s"), TIMES),
         dtype=_dtype(options.get("dtype")),
     )
+    _check_together(chosen, given)
+    return chosen
 
 
-def _reserved(given: Mapping[str, Any]) -> None:
-    order = given.get("order", 2)
-    if not is_number(order) or order != 2:
-        raise InputError(f"order={order!r} is not available; use order=2")
-    if "period" in given and not (isinstance(given["period"], Mapping) and not given["period"]):
+def _check_together(chosen: Settings, given: Mapping[str, Any]) -> None:
+    """Refuse options that exclude each other."""
+    if chosen.scheme == "iterated" and chosen.adapts:
         raise InputError(
-            f"period={given['period']!r}: periodic axes are not available yet; "
-            "leave period out and the axis ends with one-sided stencils"
+            "scheme='iterated' cannot go with nan='adapt': it repeats what numpy.gradient does, "
+            "which knows no gaps; use scheme='direct'"
         )
-    nan = _choice("nan", given.get("nan", "propagate"), ("propagate", "adapt"))
-    if nan == "adapt":
-        raise InputError("nan='adapt' is not available yet; use nan='propagate'")
-    geometry = _choice("geometry", given.get("geometry", "cartesian"), ("cartesian", "sphere"))
-    if geometry == "sphere":
+    if chosen.geometry == "cartesian":
+        for name in ("latitude", "longitude", "radius"):
+            if name in given:
+                raise InputError(
+                    f"{name}={given[name]!r} is for geometry='sphere', and geometry is "
+                    "'cartesian'; give both or leave it out"
+                )
+
+
+def _order(order: object) -> int:
+    if not is_number(order) or order not in ORDERS:
+        raise InputError(f"order={order!r} is not available; use order=2, 4, 6 or 8")
+    return int(order)
+
+
+def _radius(radius: object) -> float:
+    if not is_number(radius) or not LEAST_STEP <= radius <= LARGEST_STEP:  # type: ignore[operator]
         raise InputError(
-            "geometry='sphere' is not available yet; use geometry='cartesian' on projected axes"
+            f"radius={reprlib.repr(radius)} is none for a sphere; it must be a finite number "
+            f"above 0, as {EARTH} for the Earth in metres"
         )
+    return float(radius)  # type: ignore[arg-type]
+
+
+def _scale(scale: object) -> dict[Hashable, float] | str:
+    if isinstance(scale, str):
+        if scale != "span":
+            raise InputError(
+                f"scale={scale!r} is unknown; write scale='span' to divide every axis by its "
+                'length, or scale={"x": 1000.0}'
+            )
+        return scale
+    return _lengths("scale", scale, "x", 1000.0)
 
 
 def is_number(value: object) -> bool:
@@ -167,21 +233,20 @@ def _dims(dims: Hashable | Iterable[Hashable] | None) -> tuple[Hashable, ...] | 
     return names
 
 
-def _spacing(spacing: Mapping[Hashable, float] | None) -> dict[Hashable, float]:
-    if spacing is None:
-        return {}
-    if not isinstance(spacing, Mapping):
+def _lengths(option: str, lengths: object, name: str, example: float) -> dict[Hashable, float]:
+    """Check a mapping of dimensions to lengths; the example is for the sentence only."""
+    if not isinstance(lengths, Mapping):
         raise InputError(
-            f"spacing={spacing!r} does not say which dimension it is for; "
-            'write spacing={"x": 0.1}'
+            f"{option}={lengths!r} does not say which dimension it is for; "
+            f'write {option}={{"{name}": {example}}}'
         )
-    for name, step in spacing.items():
-        if not is_number(step) or not LEAST_STEP <= step <= LARGEST_STEP:
+    for key, length in lengths.items():
+        if not is_number(length) or not LEAST_STEP <= length <= LARGEST_STEP:
             raise InputError(
-                f"spacing of {name!r} is {reprlib.repr(step)}; it must be a finite number above 0 "
-                f"(from {LEAST_STEP:g} to {LARGEST_STEP:g})"
+                f"{option} of {key!r} is {reprlib.repr(length)}; it must be a finite number "
+                f"above 0 (from {LEAST_STEP:g} to {LARGEST_STEP:g})"
             )
-    return {name: float(step) for name, step in spacing.items()}
+    return {key: float(length) for key, length in lengths.items()}
 
 
 def _dtype(dtype: DTypeLike | None) -> np.dtype[Any] | None:
