@@ -16,7 +16,7 @@ from dhess.kernels.eigen import symmetric_eigenvalues
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from dhess.block import Candidates
+    from dhess.passes import Candidates
     from dhess.tables import Array
 
     Columns = dict[Hashable, Any]

@@ -1,43 +1,23 @@
-"""A measure on one block: which kernel, on which boxes, with which weights.
-
-Every point has one way of being computed, and the way depends on its global index alone, never on
-the block that it came in. That is what makes results identical to the bit under any chunking:
-
-- interior points of even axes: constant weights all around;
-- points where the last axis is one-sided: on a copy of that slab with the last axis turned to the
-  front, so that the row runs along another axis; and so on, where that one is one-sided too;
-- all others: weights looked up per row, and per point along the row.
-"""
+"""A part of an array: the points to compute, and the data around them."""
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dhess.kernels import boxes
-from dhess.kernels.spans import Box, Work
-from dhess.tables import Table, pieces
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from dhess.stencil import AxisStencil, Stencil
     from dhess.tables import Array, Range
-
-    Part = tuple[tuple[Range, ...], tuple[int, ...], bool, bool]
-    """Ranges of a box, the order of its axes, and the ``even`` and ``row`` of `_job`."""
-
-
-STRIP = 1 << 14
-"""Points of one plane of a strip."""
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """A part of the array, with the ghost cells that its points need."""
+    """A part of the array, with the ghost cells that its points need.
+
+    Along a wrapped axis that it holds whole it has no ghost cells: they are taken from its far end.
+    """
 
     data: Array
     origin: tuple[int, ...]
@@ -45,287 +25,34 @@ class Block:
     ranges: tuple[Range, ...]
     """Global range of the points to compute, per dimension."""
 
+    def holds(self, d: int, nodes: Range) -> bool:
+        """Tell whether the data has a range of indices along a dimension as neighbours."""
+        first = self.origin[d]
+        return first <= nodes[0] and nodes[1] <= first + self.data.shape[d]
 
-@dataclass(frozen=True, eq=False)
-class Job:
-    """One call of a kernel: a flat array, the box in it, and the axes as they are turned."""
-
-    flat: Array
-    box: Box
-    ranges: tuple[Range, ...]
-    axes: tuple[int, ...]
-    """Which dimension of the array each axis of the box is."""
-
-
-def write_components(
-    table: Table, block: Block, what: int, out: Array, held: tuple[Range, ...]
-) -> None:
-    """Write the gradient, Hessian, both or the eigenvalues of a block to their place in out.
-
-    ``held`` are the ranges of points that out holds, behind its dimensions of components.
-    """
-    shape = tuple(b - a for a, b in held)
-    flat = out.reshape(-1)
-    between = int(np.prod(shape))
-    for job in _jobs(table, block):
-        base, strides = _target(job, held, shape)
-        boxes.components_box(
-            what, job.box, Work.of(job.box), job.flat, flat, base, strides, between
-        )
+    def take(self, nodes: tuple[Range, ...]) -> Array:
+        """Return the data at ranges of indices; only what lies over a seam is copied."""
+        held = [self.holds(d, r) for d, r in enumerate(nodes)]
+        starts = [first - o for (first, _), o in zip(nodes, self.origin, strict=True)]
+        stops = [last - o for (_, last), o in zip(nodes, self.origin, strict=True)]
+        data = self.data[
+            tuple(
+                slice(a, b) if near else slice(None)
+                for a, b, near in zip(starts, stops, held, strict=True)
+            )
+        ]
+        for d, near in enumerate(held):
+            if not near:
+                data = data.take(np.arange(starts[d], stops[d]), axis=d, mode="wrap")
+        return data
 
 
-def write_measure(
-    table: Table, block: Block, code: int, out: Array, held: tuple[Range, ...]
-) -> None:
-    """Write a measure on a block to its place in out, which holds the points of ``held``."""
-    flat = out.reshape(-1)
-    for job in _jobs(table, block):
-        base, strides = _target(job, held, out.shape)
-        boxes.measure_box(code, job.box, Work.of(job.box), job.flat, flat, base, strides)
-
-
-@dataclass(frozen=True, eq=False)
-class Candidates:
-    """The points of smallest value found so far, ranked by value and then by place."""
-
-    columns: dict[str, Array]
-    """What is known of them, one row each: ``value``, ``place`` (position in C order), more."""
-    nans: int
-    """NaN values among those seen."""
-
-    @classmethod
-    def merge(cls, parts: Sequence[Candidates], k: int) -> Candidates:
-        """Return the k best of several; the order of the parts does not matter."""
-        columns = {
-            name: np.concatenate([part.columns[name] for part in parts])
-            for name in parts[0].columns
-        }
-        best = np.lexsort((columns["place"], columns["value"]))[:k]
-        return cls({k: v[best] for k, v in columns.items()}, sum(p.nans for p in parts))
-
-
-def search(table: Table, block: Block, code: int, k: int, *, single: bool) -> Candidates:
-    """Return the k smallest values of a measure on a block."""
-    shape = table.stencil.grid.shape
-    whole = tuple((0, size) for size in shape)
-    parts = [Candidates({"value": np.empty(0), "place": np.empty(0, np.int64)}, 0)]
-    for job in _jobs(table, block):
-        count = min(k, int(np.prod(job.box.shape)))
-        values, places = np.empty(count), np.empty(count, np.int64)
-        base, strides = _target(job, whole, shape)
-        ordered = bool(np.all(np.diff(strides) <= 0))
-        kept, nans = boxes.search_box(
-            code,
-            job.box,
-            Work.of(job.box, count),
-            job.flat,
-            base,
-            strides,
-            single,
-            ordered,
-            values,
-            places,
-        )
-        parts.append(Candidates({"value": values[:kept], "place": places[:kept]}, nans))
-    return Candidates.merge(parts, k)
-
-
-def _target(
-    job: Job, ranges: tuple[Range, ...], shape: tuple[int, ...]
-) -> tuple[int, np.ndarray[Any, np.dtype[np.int64]]]:
-    """Return where a job's points lie in a C-ordered array of the given ranges: base, strides."""
-    strides = _strides(shape)
-    base = sum(
-        (mine[0] - theirs[0]) * s
-        for mine, theirs, s in zip(job.ranges, ranges, strides, strict=True)
-    )
-    return int(base), np.array([strides[d] for d in job.axes], dtype=np.int64)
-
-
-def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+def strides_of(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the elements between neighbours of a C-ordered array."""
     products = itertools.accumulate(reversed(shape[1:]), lambda a, b: a * b, initial=1)
     return tuple(products)[::-1]
-
-
-def _jobs(table: Table, block: Block) -> Iterator[Job]:
-    if any(last <= first for first, last in block.ranges):
-        return  # a block of which no point counts; kernels do not ask
-    axes = tuple(range(len(block.ranges)))
-    # Up to three dimensions a slab is one box, the weights of its row looked up point by point. In
-    # more, rows are short: it pays to turn and cut it again, so that they are passed together.
-    turns = min(len(axes) - 1, 1) if len(axes) <= 3 else len(axes) - 1
-    for ranges, order, even, row in _turned(table.stencil, block.ranges, axes, turns):
-        yield _job(table, block, ranges, order, even=even, row=row)
-
-
-def _turned(
-    stencil: Stencil, ranges: tuple[Range, ...], axes: tuple[int, ...], turns: int
-) -> Iterator[Part]:
-    """Cut off the ends of the row and turn their axis to the front, so many times."""
-    row = axes[-1]
-    axis = stencil.along(row)
-    if axis is None:
-        yield from _straight(stencil, ranges, axes, row=False)
-        return
-    if turns == 0 and len(axes) > 1:
-        yield from _straight(stencil, ranges, axes, row=True)
-        return
-    for part, name in _cut(axis, ranges[row]):
-        cut = (*ranges[:row], part, *ranges[row + 1 :])
-        if name == "middle":
-            yield from _straight(stencil, cut, axes, row=not axis.axis.uniform)
-        elif len(axes) > 1:
-            yield from _turned(stencil, cut, (row, *axes[:-1]), turns - 1)
-        else:
-            yield from _straight(stencil, cut, axes, row=True)
-
-
-def _straight(
-    stencil: Stencil, ranges: tuple[Range, ...], axes: tuple[int, ...], *, row: bool
-) -> Iterator[Part]:
-    if row or not stencil.uniform or axes != tuple(range(len(axes))):
-        yield ranges, axes, False, row
-        return
-    last = len(axes) - 1
-    for part, d in _interior(stencil, ranges):
-        # The slabs along the axis before the row have rows that lie far apart; on a copy with that
-        # axis in front they lie together and are passed as long ones.
-        turned = (d, *axes[:d], *axes[d + 1 :]) if 0 < d == last - 1 else axes
-        for strip in _strips(part) if d < 0 else [part]:
-            yield strip, turned, d < 0, False
-
-
-def _strips(ranges: tuple[Range, ...]) -> Iterator[tuple[Range, ...]]:
-    """Cut a box along the axis before the row, so that the neighbours of a strip fit the L2 cache.
-
-    In three dimensions each row is read again for the planes before and behind it (measured: 10 %).
-
-    Examples
-    --------
-    >>> list(_strips(((0, 9), (0, 100), (0, 256))))
-    [((0, 9), (0, 64), (0, 256)), ((0, 9), (64, 100), (0, 256))]
-    """
-    if len(ranges) < 3:
-        yield ranges
-        return
-    *before, (first, last), row = ranges
-    rows = max(STRIP // (row[1] - row[0]), 16)
-    for start in range(first, last, rows):
-        yield (*before, (start, min(start + rows, last)), row)
-
-
-def _cut(axis: AxisStencil, whole: Range) -> Iterator[tuple[Range, str]]:
-    low, high = axis.regular
-    first, last = whole
-    for a, b, name in ((0, low, "edge"), (low, high, "middle"), (high, axis.axis.size, "edge")):
-        part = max(a, first), min(b, last)
-        if part[0] < part[1]:
-            yield part, name
-
-
-def _interior(
-    stencil: Stencil, ranges: tuple[Range, ...]
-) -> Iterator[tuple[tuple[Range, ...], int]]:
-    """Cut off what is one-sided along another axis, named with it; the interior comes with -1."""
-    rest = list(ranges)
-    for d in range(len(ranges) - 1):
-        axis = stencil.along(d)
-        if axis is None:
-            continue
-        middle = None
-        for part, name in _cut(axis, rest[d]):
-            if name == "middle":
-                middle = part
-            else:
-                yield (*rest[:d], part, *rest[d + 1 :]), d
-        if middle is None:
-            return
-        rest[d] = middle
-    yield tuple(rest), -1
-
-
-def _job(
-    table: Table,
-    block: Block,
-    ranges: tuple[Range, ...],
-    axes: tuple[int, ...],
-    *,
-    even: bool,
-    row: bool,
-) -> Job:
-    """Describe one box to the kernels.
-
-    ``even``: all weights are constant. ``row``: those along the row differ from point to point.
-    """
-    stencil = table.stencil
-    flat, shape, origin = _flat(table, block, ranges, axes)
-    strides = _strides(shape)
-    base = sum((ranges[d][0] - o) * s for d, o, s in zip(axes, origin, strides, strict=True))
-    along = [axes.index(s.axis.position) for s in stencil.axes]
-    r = along.index(len(axes) - 1) if row else -1
-    by_dimension = dict(zip(axes, strides, strict=True))
-    plus, minus, factor, counts = table.differences(ranges, by_dimension, even=even, row=r)
-    starts, widths, weights = table.along_row(r, ranges[axes[-1]])
-    box = Box(
-        base=int(base),
-        shape=np.array([ranges[d][1] - ranges[d][0] for d in axes], dtype=np.int64),
-        strides=np.array(strides, dtype=np.int64),
-        along=np.array(along, dtype=np.int64),
-        gradient=stencil.need.gradient,
-        hessian=stencil.need.pure,
-        mixed=stencil.need.mixed,
-        even=even,
-        runs=_runs(stencil, ranges, axes, even=even),
-        plus=plus,
-        minus=minus,
-        factor=factor,
-        counts=counts,
-        row=r,
-        pieces=pieces(starts, widths),
-        starts=starts,
-        widths=widths,
-        weights=weights,
-    )
-    return Job(flat, box, ranges, axes)
-
-
-def _flat(
-    table: Table, block: Block, ranges: tuple[Range, ...], axes: tuple[int, ...]
-) -> tuple[Array, tuple[int, ...], tuple[int, ...]]:
-    """Return flat data that holds all nodes of a box, its shape and its global origin.
-
-    Data that kernels can read in place is not copied.
-    """
-    data, origin = block.data, block.origin
-    if axes != tuple(range(len(axes))) or not readable(data):
-        nodes = [table.nodes(d, points) for d, points in enumerate(ranges)]
-        cut = tuple(slice(a - o, b - o) for (a, b), o in zip(nodes, origin, strict=True))
-        dtype = data.dtype.newbyteorder("=") if data.dtype.char in "fd" else np.dtype("f8")
-        data = np.ascontiguousarray(data[cut].transpose(axes), dtype=dtype)
-        origin = tuple(nodes[d][0] for d in axes)
-    flat = data.reshape(-1)
-    flat.flags.writeable = False  # one compiled form serves writable and read-only data
-    return flat, data.shape, origin
 
 
 def readable(data: Array) -> bool:
     """Tell whether kernels can read data in place."""
     return data.dtype.char in "fd" and data.dtype.isnative and data.flags.c_contiguous
-
-
-def _runs(
-    stencil: Stencil, ranges: tuple[Range, ...], axes: tuple[int, ...], *, even: bool
-) -> Array:
-    """Return up to which index weights stay the same along the axis before the row."""
-    if len(axes) < 2:
-        return np.ones(1, np.int64)
-    first, last = ranges[axes[-2]]
-    runs = np.full(last - first, last - first)
-    axis = stencil.along(axes[-2])
-    if even or axis is None:
-        return runs
-    runs = np.arange(1, last - first + 1)
-    if axis.axis.uniform:
-        low, high = (min(max(i - first, 0), last - first) for i in axis.regular)
-        runs[low:high] = high
-    return runs

@@ -9,13 +9,14 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
-from dhess.block import Block, write_components, write_measure
+from dhess.block import Block
 from dhess.errors import InputError
 from dhess.grid import Grid
 from dhess.halo import map_blocks
 from dhess.kernels import boxes
 from dhess.measures import MEASURES, Measure, check_measure, find_measure, unit_text
 from dhess.options import Options, Settings, settings
+from dhess.passes import write_components, write_measure
 from dhess.stencil import HESSIAN as SECOND
 from dhess.stencil import SLOPES, Need, Stencil
 from dhess.tables import Table
@@ -308,7 +309,7 @@ def _field(data: xr.DataArray, quantity: Quantity, chosen: Settings) -> xr.DataA
                 f"{quantity.name} makes a dimension {name!r}, which the array already has; "
                 f"rename it, as in .rename({name}='{name}_')"
             )
-    weights = Stencil.of(grid, chosen.scheme, chosen.order, quantity.need)
+    weights = Stencil.of(grid, chosen, quantity.need)
     dtype = chosen.result_dtype(data.dtype)
     lazy = is_lazy(data)
     result = (_lazy if lazy else _eager)(data.variable.data, weights, quantity, dtype)

@@ -76,10 +76,16 @@ def with_halo(values: da.Array, stencil: Stencil) -> tuple[da.Array, list[list[C
         for last, size in zip(accumulate(chunks[d]), chunks[d], strict=True):
             first = last - size
             weights = None if axis is None else axis.cut(first, last)
-            row.append(Cut((first, last), max(first - depth[d], 0), weights))
+            origin = first - depth[d]
+            wrapped = axis is not None and axis.axis.period is not None
+            row.append(Cut((first, last), origin if wrapped else max(origin, 0), weights))
         cuts.append(row)
     if any(depth.values()):
-        values = da.overlap.overlap(values, depth, boundary="none", allow_rechunk=False)
+        boundary = {
+            d: "periodic" if axis is not None and axis.axis.period is not None else "none"
+            for d, axis in enumerate(axes)
+        }
+        values = da.overlap.overlap(values, depth, boundary=boundary, allow_rechunk=False)
     return values, cuts
 
 
@@ -108,7 +114,7 @@ def map_blocks(
         layer = {(key, i): cut for i, cut in enumerate(row)}
         graph = HighLevelGraph.from_collections(key, layer)
         arguments += [da.Array(graph, key, ((1,) * len(row),), meta=meta.reshape(-1)[:0]), (d,)]
-    grid = replace(stencil.grid, axes=())
+    grid = replace(stencil.grid, axes=(), parallels=None)
     return da.blockwise(
         _on_block,
         (*extra, *dims),

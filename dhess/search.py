@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr  # noqa: TC002  (documentation examples read the annotations)
 
 from dhess.answer import Labels, answer, check_names, lazy_answer
-from dhess.block import Block, Candidates, search, write_components
+from dhess.block import Block
 from dhess.errors import GridError, InputError
 from dhess.fields import EIGENVALUES, GRADIENT, HESSIAN, is_lazy, quantity_of, the_variable, unit_of
 from dhess.grid import Grid
@@ -21,6 +21,7 @@ from dhess.halo import map_blocks
 from dhess.kernels import boxes
 from dhess.measures import Measure, check_measure, find_measure
 from dhess.options import Options, Settings, is_count, settings
+from dhess.passes import Candidates, search, write_components
 from dhess.stencil import EVERYTHING, Stencil
 from dhess.tables import Table
 from dhess.tiles import in_threads
@@ -110,7 +111,7 @@ def find_minimum(
     check_names(array)
     wanted = find_measure(measure)
     check_measure(wanted, len(grid.axes))
-    full = Stencil.of(grid, chosen.scheme, chosen.order, EVERYTHING)
+    full = Stencil.of(grid, chosen, EVERYTHING)
     own = full.restricted(wanted.need)
     query = Query(
         wanted,
@@ -149,7 +150,7 @@ def _points(stencil: Stencil, *, exclude_edges: bool) -> tuple[Range, ...]:
     ranges = [(0, size) for size in stencil.grid.shape]
     if exclude_edges:
         for axis in stencil.axes:
-            low, high = axis.regular
+            low, high = axis.centred
             if low >= high:
                 raise GridError(
                     f"dimension {axis.axis.name!r} has {axis.axis.size} points, all of them with "
@@ -281,16 +282,20 @@ def _described(full: Stencil, block: Block, best: Candidates) -> Candidates:
 
 def _rounding(table: Table, point: Block) -> float:
     """Return how much of a second derivative may come from the rounding of the data."""
-    near = []
+    stencil = table.stencil
+    nodes = tuple(table.nodes(d, place) for d, place in enumerate(point.ranges))
     weights = 0.0
-    for d, (place, origin) in enumerate(zip(point.ranges, point.origin, strict=True)):
-        first, last = table.nodes(d, place)
-        near.append(slice(first - origin, last - origin))
-    for k, axis in enumerate(table.stencil.axes):
-        second = table.rows(k, point.ranges[axis.axis.position])[1]
+    for k, axis in enumerate(stencil.axes):
+        d = axis.axis.position
+        second = table.rows(k, point.ranges[d])[1]
         assert second is not None
-        weights += float(np.abs(second.weights).sum())
-    values = np.asarray(point.data[tuple(near)], np.float64)
+        factor = 1.0
+        if axis.axis.role == "longitude" and stencil.latitude is not None:
+            circles = stencil.latitude.parallels
+            assert circles is not None
+            factor = float(circles.cut(*point.ranges[stencil.latitude.axis.position]).cos[0]) ** -2
+        weights += float(np.abs(second.weights).sum()) * factor
+    values = np.abs(np.asarray(point.take(nodes), np.float64))
     dtype = point.data.dtype
     epsilon = np.finfo(dtype if dtype.char in "efd" else np.float64).eps
-    return float(np.abs(values).max() * epsilon * weights)
+    return float(np.nanmax(values) * epsilon * weights)

@@ -8,9 +8,10 @@ asking for every point which nodes its stencil touches.
 from __future__ import annotations
 
 import itertools
+import math
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,63 +31,123 @@ def vandermonde_weights(nodes: Sequence[float], at: float, derivative: int) -> l
     >>> [str(w) for w in vandermonde_weights([0.0, 1.0, 2.0, 3.0], 0.0, 2)]
     ['2', '-5', '4', '-1']
     """
-    offsets = [Fraction(float(x)) - Fraction(float(at)) for x in nodes]
-    size = len(offsets)
-    right = Fraction(1)
-    for factor in range(2, derivative + 1):
-        right *= factor
-    rows = [
-        [x**power for x in offsets] + [right if power == derivative else Fraction(0)]
-        for power in range(size)
-    ]
-    for pivot in range(size):
-        found = next(r for r in range(pivot, size) if rows[r][pivot] != 0)
-        rows[pivot], rows[found] = rows[found], rows[pivot]
-        rows[pivot] = [value / rows[pivot][pivot] for value in rows[pivot]]
-        for other in range(size):
-            if other != pivot and rows[other][pivot] != 0:
-                factor_ = rows[other][pivot]
-                rows[other] = [
-                    a - factor_ * b for a, b in zip(rows[other], rows[pivot], strict=True)
-                ]
-    return [row[-1] for row in rows]
+    offsets = tuple(Fraction(x) - Fraction(at) for x in nodes)
+    return list(_weights(offsets, derivative))
 
 
-def window(size: int, index: int, derivative: int, *, even: bool) -> range:
-    """Nodes of the direct order-2 operator at ``index``, as the documentation promises them.
+@lru_cache(maxsize=1 << 15)
+def _weights(offsets: tuple[Fraction, ...], derivative: int) -> tuple[Fraction, ...]:
+    """Solve the Vandermonde system: its inverse holds the coefficients of Lagrange's polynomials.
 
-    First derivative: 3 nodes. Second derivative: on an even axis 3 nodes inside and 4 at the ends,
-    on an uneven axis 5 (all of them where the axis has 4). Centred, and pushed inwards at the ends.
+    The polynomial that is 1 at x_j and 0 at the other nodes is Π(x − x_i) divided by (x − x_j) and
+    by its own value at x_j; w_j is d! times its coefficient of xᵈ.
     """
+    product = [Fraction(1)]  # Π(x − x_i), highest power first
+    for x in offsets:
+        product = [
+            a - x * b for a, b in zip([*product, Fraction(0)], [Fraction(0), *product], strict=True)
+        ]
+    weights = []
+    for x in offsets:
+        quotient = [Fraction(0)]
+        for coefficient in product[:-1]:
+            quotient.append(coefficient + x * quotient[-1])
+        at_node = Fraction(0)
+        for coefficient in quotient:
+            at_node = at_node * x + coefficient
+        weights.append(math.factorial(derivative) * quotient[-1 - derivative] / at_node)
+    return tuple(weights)
+
+
+def widths(derivative: int, *, even: bool, order: int) -> tuple[int, int]:
+    """How many nodes a derivative takes inside and at the ends, as the documentation promises."""
     if derivative == 1:
-        count = 3
-    elif not even:
-        count = min(5, size)
-    else:
-        count = 3 if 0 < index < size - 1 else 4
+        return order + 1, order + 1
+    return (order + 1, order + 2) if even else (order + 3, order + 3)
+
+
+def window(
+    size: int,
+    index: int,
+    derivative: int,
+    *,
+    even: bool,
+    order: int = 2,
+    periodic: bool = False,
+) -> range:
+    """Nodes of the direct operator at ``index``, as the documentation promises them.
+
+    Centred, and pushed inwards at the ends. On an uneven axis of only order + 2 points a second
+    derivative takes all of them. On a periodic axis the nodes go on over the seam: modulo size.
+    """
+    inside, outside = widths(derivative, even=even, order=order)
+    half = inside // 2
+    if periodic or half <= index < size - half:
+        return range(index - half, index - half + inside)
+    count = min(outside, size)
     start = min(max(index - count // 2, 0), size - count)
     return range(start, start + count)
 
 
+class Along(NamedTuple):
+    """A differentiated axis: its position in the array, its coordinate, and how it goes on."""
+
+    position: int
+    values: Array
+    even: bool
+    period: float | None = None
+
+    def offset(self, node: int, index: int) -> Fraction:
+        """Distance of a node from a point, in steps if the axis is even; nodes may lie beyond."""
+        size = len(self.values)
+        if self.even:
+            return Fraction(node - index)
+        turns, place = divmod(node, size)
+        away = Fraction(float(self.values[place])) - Fraction(float(self.values[index]))
+        if turns:
+            assert self.period is not None
+            sign = 1 if self.values[-1] > self.values[0] else -1
+            away += turns * sign * Fraction(float(self.period))
+        return away
+
+    @property
+    def step(self) -> float:
+        """Mean step; what the offsets of an even axis count."""
+        return float(self.values[-1] - self.values[0]) / (len(self.values) - 1)
+
+    def weights(self, nodes: range, index: int, derivative: int) -> list[float]:
+        """Weights of the nodes for the derivative at ``index``."""
+        exact = _weights(tuple(self.offset(node, index) for node in nodes), derivative)
+        scale = self.step**-derivative if self.even else 1.0
+        return [float(weight) * scale for weight in exact]
+
+
 @lru_cache(maxsize=512)
-def _matrix(values: tuple[float, ...], derivative: int, even: bool) -> Float:
+def _matrix(
+    values: tuple[float, ...], derivative: int, even: bool, order: int, period: float | None
+) -> Float:
     size = len(values)
     matrix = np.zeros((size, size))
-    step = (values[-1] - values[0]) / (size - 1)
-    nodes = [float(i) for i in range(size)] if even else list(values)
-    scale = step**-derivative if even else 1.0
+    axis = Along(0, np.array(values), even, period)
     for index in range(size):
-        used = window(size, index, derivative, even=even)
-        weights = vandermonde_weights([nodes[j] for j in used], nodes[index], derivative)
-        for j, weight in zip(used, weights, strict=True):
-            matrix[index, j] = float(weight) * scale
+        periodic = period is not None
+        used = window(size, index, derivative, even=even, order=order, periodic=periodic)
+        for node, weight in zip(used, axis.weights(used, index, derivative), strict=True):
+            matrix[index, node % size] += weight
     matrix.setflags(write=False)
     return matrix
 
 
-def direct_matrix(values: Array, derivative: int, *, even: bool) -> Float:
+def direct_matrix(
+    values: Array,
+    derivative: int,
+    *,
+    even: bool,
+    order: int = 2,
+    period: float | None = None,
+) -> Float:
     """Dense operator of the direct scheme on the coordinate ``values``, shape (size, size)."""
-    return _matrix(tuple(float(v) for v in values), derivative, even)
+    return _matrix(tuple(float(v) for v in values), derivative, even, order, period)
 
 
 def apply(matrix: Float, data: Array, axis: int) -> Float:
@@ -103,24 +164,28 @@ def apply(matrix: Float, data: Array, axis: int) -> Float:
 class Oracle:
     """Gradient and Hessian of the direct scheme by dense matrices, on every dimension or some.
 
-    ``axes`` holds per differentiated array axis (its position, coordinate values, even or not).
+    ``axes`` holds per differentiated array axis (its position, coordinate values, even or not, and
+    its period if there is one).
     """
 
-    def __init__(self, data: Array, axes: Sequence[tuple[int, Array, bool]]) -> None:
+    def __init__(
+        self, data: Array, axes: Sequence[tuple[int, Array, bool] | Along], order: int = 2
+    ) -> None:
         self.data = np.asarray(data, dtype=np.float64)
-        self.axes = list(axes)
+        self.axes = [Along(*axis) for axis in axes]
+        self.order = order
+
+    def _matrix(self, k: int, derivative: int) -> tuple[Float, int]:
+        position, values, even, period = self.axes[k]
+        matrix = direct_matrix(values, derivative, even=even, order=self.order, period=period)
+        return matrix, position
 
     def _components(self, k: int, l: int | None) -> list[tuple[Float, int]]:
-        position, values, even = self.axes[k]
         if l is None:
-            return [(direct_matrix(values, 1, even=even), position)]
+            return [self._matrix(k, 1)]
         if k == l:
-            return [(direct_matrix(values, 2, even=even), position)]
-        other, other_values, other_even = self.axes[l]
-        return [
-            (direct_matrix(values, 1, even=even), position),
-            (direct_matrix(other_values, 1, even=other_even), other),
-        ]
+            return [self._matrix(k, 2)]
+        return [self._matrix(k, 1), self._matrix(l, 1)]
 
     def component(self, k: int, l: int | None = None) -> Float:
         """f_k, or f_kl when ``l`` is given."""
@@ -144,6 +209,116 @@ class Oracle:
         return np.stack(
             [np.stack([self.component(min(k, l), max(k, l)) for l in range(n)]) for k in range(n)]
         )
+
+
+class Adapted:
+    """Gradient and Hessian of nan="adapt", point by point, from the definition.
+
+    Along an axis the valid points around a point are its run: up to a NaN or the end of the axis,
+    over the seam of a periodic one. Windows lie within the run: centred where `widths` says inside
+    and both neighbours are there, else of as many nodes as outside says and the run has, pushed to
+    where they fit. f_kl is a sum over a rectangle of valid points: the window along k, and along l
+    one from the run in which all lines of that window are valid; or the other way round. The one
+    whose smaller side is longer counts, the mean of the two where that is equal.
+    """
+
+    def __init__(self, data: Array, axes: Sequence[tuple[int, Array, bool] | Along], order: int):
+        self.data = np.asarray(data, dtype=np.float64)
+        self.valid: NDArray[np.bool_] = ~np.isnan(self.data)
+        self.axes = [Along(*axis) for axis in axes]
+        self.order = order
+
+    def window(self, k: int, derivative: int, index: int, valid: Sequence[bool]) -> range | None:
+        """Nodes along axis ``k`` at ``index`` of a line that is valid at some places."""
+        size, periodic = len(valid), self.axes[k].period is not None
+        inside, outside = widths(derivative, even=self.axes[k].even, order=self.order)
+
+        def good(node: int) -> bool:
+            return valid[node % size] if periodic else 0 <= node < size and valid[node]
+
+        first, last = index, index
+        while index - first < size and good(first - 1):
+            first -= 1
+        while last - index < size and good(last + 1):
+            last += 1
+        half = inside // 2
+        if index - first >= half and last - index >= half:
+            return range(index - half, index - half + inside)
+        width = min(outside, last - first + 1)
+        if width < derivative + 1:
+            return None
+        start = min(max(index - width // 2, first), last + 1 - width)
+        return range(start, start + width)
+
+    def line(self, k: int, index: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Which points along axis ``k`` through ``index`` are valid."""
+        place: list[Any] = list(index)
+        place[self.axes[k].position] = slice(None)
+        found: NDArray[np.bool_] = self.valid[tuple(place)]
+        return found
+
+    def rectangle(self, k: int, l: int, index: tuple[int, ...]) -> tuple[range, range] | None:
+        """Windows along ``k``, from the run through the point, and along ``l``."""
+        at = self.axes[k].position
+        along_k = self.window(k, 1, index[at], self.line(k, index).tolist())
+        if along_k is None:
+            return None
+        lines = [
+            self.line(l, (*index[:at], node % self.data.shape[at], *index[at + 1 :]))
+            for node in along_k
+        ]
+        along_l = self.window(l, 1, index[self.axes[l].position], np.all(lines, axis=0).tolist())
+        return None if along_l is None else (along_k, along_l)
+
+    def rectangles(self, k: int, l: int, index: tuple[int, ...]) -> list[tuple[range, range]]:
+        """The rectangles, windows along ``k`` and ``l``, of which f_kl is the mean."""
+        one, two = self.rectangle(k, l, index), self.rectangle(l, k, index)
+        found = [r for r in (one, two and two[::-1]) if r is not None]
+        widest = max((min(map(len, r)) for r in found), default=0)
+        return [r for r in found if min(map(len, r)) == widest]
+
+    def weights(
+        self, index: tuple[int, ...], k: int, l: int | None = None
+    ) -> dict[tuple[int, ...], float]:
+        """Weight of every data point in f_k or f_kl at ``index``; empty where it is NaN."""
+        if not self.valid[index]:
+            return {}
+        if l is None or l == k:
+            derivative = 1 if l is None else 2
+            here = index[self.axes[k].position]
+            nodes = self.window(k, derivative, here, self.line(k, index).tolist())
+            return {} if nodes is None else self._products(index, [(k, nodes, derivative)], 1.0)
+        total: dict[tuple[int, ...], float] = {}
+        found = self.rectangles(k, l, index)
+        for one, two in found:
+            parts = self._products(index, [(k, one, 1), (l, two, 1)], 1 / len(found))
+            for place, weight in parts.items():
+                total[place] = total.get(place, 0.0) + weight
+        return total
+
+    def _products(
+        self, index: tuple[int, ...], windows: list[tuple[int, range, int]], factor: float
+    ) -> dict[tuple[int, ...], float]:
+        products = {index: factor}
+        for k, nodes, derivative in windows:
+            axis, at = self.axes[k], self.axes[k].position
+            weights = axis.weights(nodes, index[at], derivative)
+            products = {
+                (*place[:at], node % self.data.shape[at], *place[at + 1 :]): before * weight
+                for place, before in products.items()
+                for node, weight in zip(nodes, weights, strict=True)
+            }
+        return products
+
+    def component(self, k: int, l: int | None = None) -> tuple[Float, Float]:
+        """f_k or f_kl, and Σ|w||f|, what a rounding error of it is measured against."""
+        out, rounding = np.full((2, *self.data.shape), np.nan)
+        for index in np.ndindex(*self.data.shape):
+            weights = self.weights(index, k, l)
+            if weights:
+                terms = [weight * self.data[place] for place, weight in weights.items()]
+                out[index], rounding[index] = sum(terms), sum(map(abs, terms))
+        return out, rounding
 
 
 def iterated_gradient(data: Array, axes: Sequence[tuple[int, Array]]) -> Float:

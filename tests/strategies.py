@@ -11,6 +11,8 @@ import numpy as np
 import xarray as xr
 from hypothesis import strategies as st
 
+from .oracles import Along
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -19,10 +21,11 @@ NAMES = "uvwxyz"
 
 @dataclass(frozen=True)
 class Line:
-    """A coordinate and whether its steps are equal."""
+    """A coordinate, whether its steps are equal, and the length after which it starts over."""
 
     values: NDArray[np.float64]
     even: bool
+    period: float | None = None
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,18 @@ class Case:
         return tuple(len(line.values) for line in self.lines)
 
     @property
-    def axes(self) -> list[tuple[int, NDArray[np.float64], bool]]:
-        return [(k, line.values, line.even) for k, line in enumerate(self.lines)]
+    def dims(self) -> list[str]:
+        return list(NAMES[-len(self.lines) :])
+
+    @property
+    def axes(self) -> list[Along]:
+        return [Along(k, line.values, line.even, line.period) for k, line in enumerate(self.lines)]
+
+    @property
+    def period(self) -> dict[str, float]:
+        """The option of that name."""
+        pairs = zip(self.dims, self.lines, strict=True)
+        return {name: line.period for name, line in pairs if line.period is not None}
 
     @property
     def plain_axes(self) -> list[tuple[int, NDArray[np.float64]]]:
@@ -57,31 +70,42 @@ class Case:
 
     def array(self, data: NDArray[Any] | None = None) -> xr.DataArray:
         data = self.random() if data is None else data
-        names = NAMES[-len(self.lines) :]
-        coords = {name: line.values for name, line in zip(names, self.lines, strict=True)}
-        return xr.DataArray(data, coords=coords, dims=list(names), name="f")
+        coords = {name: line.values for name, line in zip(self.dims, self.lines, strict=True)}
+        return xr.DataArray(data, coords=coords, dims=self.dims, name="f")
 
 
 @st.composite
-def lines(draw: st.DrawFn, min_size: int = 4, max_size: int = 9, even: bool | None = None) -> Line:
-    """An even or uneven, ascending or descending coordinate.
+def lines(
+    draw: st.DrawFn,
+    min_size: int = 4,
+    max_size: int = 9,
+    even: bool | None = None,
+    periodic: bool | None = False,
+) -> Line:
+    """An even or uneven, ascending or descending coordinate, periodic, not, or perhaps (None).
 
     Steps of uneven axes are dyadic and no three neighbours are equally spaced, so that no weight
     is zero by accident and "touches" has one meaning.
     """
+    wraps = draw(st.booleans()) if periodic is None else periodic
     size = draw(st.integers(min_size, max_size))
     is_even = draw(st.booleans()) if even is None else even
     sign = draw(st.sampled_from([1.0, -1.0]))
     start = draw(st.integers(-8, 8)) / 4
     if is_even or size < 3:
         step = draw(st.sampled_from([0.25, 0.5, 1.0, 1.5, 3.0]))
-        return Line(sign * (start + step * np.arange(size, dtype=np.float64)), even=True)
+        values = sign * (start + step * np.arange(size, dtype=np.float64))
+        return Line(values, even=True, period=size * step if wraps else None)
     steps = [draw(st.integers(32, 128))]
     while len(steps) < size - 1:
         shorter = draw(st.integers(32, 127))
         steps.append(shorter if shorter < steps[-1] else shorter + 1)
     places = np.concatenate([[0], np.cumsum(steps)]).astype(np.float64)
-    return Line(sign * (start + places / 64), even=False)
+    values = sign * (start + places / 64)
+    if not wraps:
+        return Line(values, even=False)
+    seam = draw(st.integers(32, 128).filter(lambda step: step not in (steps[0], steps[-1])))
+    return Line(values, even=False, period=(sum(steps) + seam) / 64)
 
 
 @st.composite
@@ -93,11 +117,12 @@ def cases(
     max_points: int = 4000,
     max_size: int = 9,
     even: bool | None = None,
+    periodic: bool | None = False,
 ) -> Case:
     """A grid of ``min_n`` to ``max_n`` dimensions of at most about ``max_points`` points."""
     n = draw(st.integers(min_n, max_n))
     largest = max(min_size, min(max_size, math.floor(max_points ** (1 / n))))
-    drawn = tuple(draw(lines(min_size, largest, even)) for _ in range(n))
+    drawn = tuple(draw(lines(min_size, largest, even, periodic)) for _ in range(n))
     return Case(drawn, draw(st.integers(0, 2**32 - 1)))
 
 

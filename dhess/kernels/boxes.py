@@ -57,7 +57,7 @@ def put(out, q, step, values):  # type: ignore[no-untyped-def]
 
 
 @Kernel
-def components_box(what, box, work, x, out, base, strides, between):  # type: ignore[no-untyped-def]
+def components_box(what, box, metric, work, x, out, base, strides, between):  # type: ignore[no-untyped-def]
     """Write the gradient, Hessian, both or the eigenvalues of a box to the flat array out.
 
     ``base`` and ``strides`` say where the box's points lie in out, ``between`` how far the
@@ -70,7 +70,7 @@ def components_box(what, box, work, x, out, base, strides, between):  # type: ig
         rows, size = next_span(box, index)
         away = box.strides[last - 1]
         total = (rows - 1) * away + size
-        derivative_rows(box, x, index, total, work)
+        derivative_rows(box, metric, x, index, total, work)
         q = place_of(base, index, strides)
         if what == EIGENVALUES:
             decompose(derivatives, n, total, A, spectrum)
@@ -83,7 +83,7 @@ def components_box(what, box, work, x, out, base, strides, between):  # type: ig
 
 
 @Kernel
-def measure_box(code, box, work, x, out, base, strides):  # type: ignore[no-untyped-def]
+def measure_box(code, box, metric, work, x, out, base, strides):  # type: ignore[no-untyped-def]
     """Write a measure on a box to the flat array out."""
     last = box.shape.size - 1
     index, raw = work.at, work.raw
@@ -94,7 +94,7 @@ def measure_box(code, box, work, x, out, base, strides):  # type: ignore[no-unty
         away = box.strides[last - 1]
         total = (rows - 1) * away + size
         values = raw[:total]
-        raw_span(code, box, x, index, is_plain, work, values)
+        raw_span(code, box, metric, x, index, is_plain, work, values)
         for j in range(total):
             values[j] = finish(code, values[j], False)
         q = place_of(base, index, strides)
@@ -171,7 +171,7 @@ def keep(values, places, raws, count, value, place, raw):  # type: ignore[no-unt
 
 
 @Kernel
-def search_box(code, box, work, x, base, strides, single, ordered, values, places):  # type: ignore[no-untyped-def]
+def search_box(code, box, metric, work, x, base, strides, single, ordered, values, places):  # type: ignore[no-untyped-def]
     """Keep the smallest values of a measure on a box; return how many, and how many are NaN.
 
     Places are positions in the whole array, given by ``base`` and ``strides``; equal values rank by
@@ -187,7 +187,7 @@ def search_box(code, box, work, x, base, strides, single, ordered, values, place
     while more:
         rows, size = next_span(box, index)
         away = box.strides[last - 1]
-        raw_span(code, box, x, index, is_plain, work, raw[: (rows - 1) * away + size])
+        raw_span(code, box, metric, x, index, is_plain, work, raw[: (rows - 1) * away + size])
         q = place_of(base, index, strides)
         for r in range(rows):
             row = raw[r * away : r * away + size]

@@ -62,7 +62,7 @@ class Kernel:
 
     def __call__(self, *args: Any) -> Any:
         """Call the function; compile it or load it from the cache first, if it is not there."""
-        key = "".join(a.dtype.char for a in args if isinstance(a, np.ndarray))
+        key = "".join(_form(a) for a in args)
         if key not in self._ready:
             folder = self.dispatcher.stats.cache_path
             with self._lock, _between_processes(folder, self.name):
@@ -71,6 +71,13 @@ class Kernel:
                 self.dispatcher.compile(tuple(map(numba.typeof, args)))
             self._ready.add(key)
         return self.dispatcher(*args)
+
+
+def _form(argument: Any) -> str:
+    """Tell forms of an argument apart that are compiled apart."""
+    if isinstance(argument, np.ndarray):
+        return str(argument.dtype.char)
+    return "-" if argument is None else "."
 
 
 @contextlib.contextmanager

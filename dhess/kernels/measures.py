@@ -114,10 +114,18 @@ def _least(rows, n, raw):  # type: ignore[no-untyped-def]
 
 
 @inner
-def measure_row(code, rows, n, raw, A, spectrum):  # type: ignore[no-untyped-def]
-    """Write the raw measure of a row; rows has shape (n + n (n + 1) / 2, at least raw.size).
+def compares(code):  # type: ignore[no-untyped-def]
+    """Tell whether a measure compares derivatives with what the rounding of the data makes."""
+    return False
 
-    ``A``, shape (n, n), and ``spectrum``, shape (n,), are scratch.
+
+@inner
+def measure_row(code, rows, n, raw, A, spectrum, noise):  # type: ignore[no-untyped-def]
+    """Write the raw measure of a row.
+
+    ``rows`` has shape (n + n (n + 1) / 2 + 1, at least raw.size); the last one is |f|, if the
+    measure compares with it times ``noise``, shape (2, n): [0] for first, [1] for second
+    derivatives. ``A``, shape (n, n), and ``spectrum``, shape (n,), are scratch.
     """
     size = raw.size
     if code in (SLOPE, HESSIAN_NORM):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dhess.kernels.compiled import inner, merged
-from dhess.kernels.measures import HESSIAN_NORM, measure_row, pair_index
+from dhess.kernels.measures import HESSIAN_NORM, compares, measure_row, pair_index
 from dhess.kernels.rows import (
     bent_1,
     bent_3,
@@ -47,6 +47,8 @@ class Box(NamedTuple):
     """Whether pure second derivatives are wanted."""
     mixed: bool
     """Whether mixed second derivatives are wanted."""
+    noise: NDArray[np.float64]
+    """What the rounding of the data makes of a derivative, per unit of |f|: shape (2, n)."""
     even: bool
     """Whether all weights are the same everywhere; indices of the tables then have length 1."""
     runs: NDArray[np.int64]
@@ -72,11 +74,25 @@ class Box(NamedTuple):
     """Of such a row: weights, shape (2, widest, points); zeros fill up narrow ones."""
 
 
+class Metric(NamedTuple):
+    """What the sphere makes of the derivatives along its latitude and longitude."""
+
+    latitude: int
+    """Which differentiated dimension it is."""
+    longitude: int
+    axis: int
+    """Which axis of the box the latitude is."""
+    cos: NDArray[np.float64]
+    """Cosine of the latitude, for each index of the box; NaN at the poles."""
+    tan: NDArray[np.float64]
+    """Tangent of the latitude over the radius."""
+
+
 class Work(NamedTuple):
     """Scratch of one call."""
 
     rows: NDArray[np.float64]
-    """Derivatives along a span, shape (n + n (n + 1) / 2, SPAN)."""
+    """Derivatives along a span and |f|, shape (n + n (n + 1) / 2 + 1, SPAN)."""
     line: NDArray[np.float64]
     raw: NDArray[np.float64]
     matrix: NDArray[np.float64]
@@ -91,7 +107,7 @@ class Work(NamedTuple):
         """Allocate the scratch for a box."""
         n = box.along.size
         return cls(
-            rows=np.empty((n + n * (n + 1) // 2, SPAN)),
+            rows=np.empty((n + n * (n + 1) // 2 + 1, SPAN)),
             line=np.empty(SPAN + box.weights.shape[1]),
             raw=np.empty(SPAN),
             matrix=np.empty((n, n)),
@@ -241,19 +257,67 @@ def place_of(base, index, strides):  # type: ignore[no-untyped-def]
 
 
 @merged
-def derivative_rows(box, x, index, size, work):  # type: ignore[no-untyped-def]
+def derivative_rows(box, metric, x, index, size, work):  # type: ignore[no-untyped-def]
     """Write all derivatives that the box wants along a span."""
     p = place_of(box.base, index, box.strides)
     across(box, x, p, index, work.rows, size)
     if box.row >= 0:
         lengthwise(box, x, p, index, work.rows, size, work.line)
+    bend(metric, box, work.rows, index, size)
+
+
+@inner
+def bend(metric, box, rows, index, size):  # type: ignore[no-untyped-def]
+    """Make physical components on the sphere of derivatives along its coordinates.
+
+    With axes in metres along the great circles, f_u by latitude and f_v by longitude: f_v / cos,
+    f_uv -> (f_uv + tan f_v) / cos, f_vv -> f_vv / cos^2 - tan f_u, and f_kv / cos for another axis
+    k. Poles become NaN.
+    """
+    if metric is None:
+        return
+    first, step = index[metric.axis], 1 if metric.axis == index.size - 1 else 0
+    u, v, n = metric.latitude, metric.longitude, box.along.size
+    for j in range(size):
+        c, t = metric.cos[first + step * j], metric.tan[first + step * j]
+        fu, fv = rows[u, j], rows[v, j]
+        pole = 0.0 * c
+        for k in range(n):
+            rows[k, j] = fv / c if k == v else rows[k, j] + pole
+        if box.hessian:
+            for k in range(n):
+                kk = pair_index(k, k, n)
+                rows[kk, j] = rows[kk, j] / (c * c) - t * fu if k == v else rows[kk, j] + pole
+        if box.mixed:
+            for k in range(n):
+                for l in range(k + 1, n):
+                    kl = pair_index(k, l, n)
+                    f = rows[kl, j]
+                    if v not in (k, l):
+                        rows[kl, j] = f + pole
+                    elif u in (k, l):
+                        rows[kl, j] = (f + t * fv) / c
+                    else:
+                        rows[kl, j] = f / c
+
+
+@inner
+def level_row(box, x, index, rows, size):  # type: ignore[no-untyped-def]
+    """Write |f| behind the derivatives along a span."""
+    p, n = place_of(box.base, index, box.strides), box.along.size
+    level = rows[n + n * (n + 1) // 2]
+    f = x[p : p + size]
+    for j in range(size):
+        level[j] = abs(np.float64(f[j]))
 
 
 @merged
-def raw_span(code, box, x, index, is_plain, work, raw):  # type: ignore[no-untyped-def]
+def raw_span(code, box, metric, x, index, is_plain, work, raw):  # type: ignore[no-untyped-def]
     """Write the raw measure along a span."""
-    if is_plain and code == HESSIAN_NORM:
+    if is_plain and metric is None and code == HESSIAN_NORM:
         norm_row(box, x, place_of(box.base, index, box.strides), raw)
     else:
-        derivative_rows(box, x, index, raw.size, work)
-        measure_row(code, work.rows, box.along.size, raw, work.matrix, work.spectrum)
+        derivative_rows(box, metric, x, index, raw.size, work)
+        if compares(code):
+            level_row(box, x, index, work.rows, raw.size)
+        measure_row(code, work.rows, box.along.size, raw, work.matrix, work.spectrum, box.noise)

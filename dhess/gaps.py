@@ -1,0 +1,198 @@
+"""Points near gaps in the data, for ``nan="adapt"``: each run of valid points is its own domain.
+
+Along each axis the run of valid points through a point is ended by NaN or by the end of the axis;
+over the seam of a wrapped axis it goes on. A row of weights is centred where the run has enough
+points on both sides, one-sided at its ends, and takes the whole run where that is shorter than the
+row: the order drops then, and the derivative is NaN below two points for a first and three for a
+second one. A run is looked at only as far as a row can reach: p + 1 points on each side of an even
+axis at order p, p + 2 of an uneven one.
+
+A mixed derivative is taken on a rectangle of valid points: the row along one axis times the row
+along the other in the run that all its lines share. Either axis may come first; of the two
+rectangles the one of higher order counts, or the mean of both. So it has the full order wherever
+there is room, and is symmetric.
+
+A point whose usual rows touch no gap has those rows; only the others come here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dhess.block import strides_of
+from dhess.jobs import noise_of
+from dhess.kernels.gaps import Gapped, Room, Wanted, bend_rows, gap_rows, measure_rows
+from dhess.kernels.spans import Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dhess.block import Block
+    from dhess.stencil import AxisStencil, Stencil
+    from dhess.tables import Array, Range, Table
+
+BATCH = 1 << 15
+"""Points that are done at once: their rows of derivatives take a few megabytes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Gaps:
+    """What is missing in a block, and which of its valid points feel it."""
+
+    missing: Array
+    """Where the data is NaN, over the points of the block."""
+    near: Array
+    """Where it is not, but a usual row may touch what is."""
+    data: Array
+    """The points and all that a row may reach, float64."""
+    dtype: np.dtype[Any]
+    """As it was stored."""
+    region: tuple[Range, ...]
+    """Global ranges of the data."""
+    ranges: tuple[Range, ...]
+    """Global ranges of the points."""
+
+
+def find_gaps(table: Table, block: Block) -> Gaps | None:
+    """Return the gaps that the points of a block may feel; None if there are none.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from dhess.block import Block
+    >>> from dhess.grid import Grid
+    >>> from dhess.options import settings
+    >>> from dhess.stencil import PURE, Stencil
+    >>> from dhess.tables import Table
+    >>> f = np.array([0.0, 1.0, 2.0, np.nan, 4.0, 5.0, 6.0, 7.0])
+    >>> chosen = settings(nan="adapt")
+    >>> table = Table(Stencil.of(Grid.of(xr.DataArray(f, dims="x"), chosen), chosen, PURE))
+    >>> gaps = find_gaps(table, Block(f, (0,), ((0, 8),)))
+    >>> gaps.near.astype(int)
+    array([1, 0, 1, 0, 1, 0, 0, 0])
+    """
+    if block.data.dtype.kind != "f":
+        return None
+    axes = [table.stencil.along(d) for d in range(len(block.ranges))]
+    region = tuple(
+        points if axis is None else axis.around(*points)
+        for points, axis in zip(block.ranges, axes, strict=True)
+    )
+    if not _any_nan(block, region):
+        return None
+    data = np.ascontiguousarray(block.take(region), dtype=np.float64)
+    nan = np.isnan(data)
+    felt = nan
+    for d, axis in enumerate(axes):
+        if axis is not None:
+            felt = _felt(felt, d, axis, block.ranges[d], region[d][0])
+    inside = tuple(slice(a - o, b - o) for (a, b), (o, _) in zip(block.ranges, region, strict=True))
+    missing = nan[inside]
+    return Gaps(missing, felt & ~missing, data, block.data.dtype, region, block.ranges)
+
+
+def _any_nan(block: Block, region: tuple[Range, ...]) -> bool:
+    """Look for NaN in a region, or all along an axis where it goes over the seam."""
+    view = block.data[
+        tuple(
+            slice(a - o, b - o) if block.holds(d, (a, b)) else slice(None)
+            for d, ((a, b), o) in enumerate(zip(region, block.origin, strict=True))
+        )
+    ]
+    # The smallest value is NaN if any is: one pass and no array of truth values.
+    with np.errstate(invalid="ignore"):
+        return bool(np.isnan(view.min()))
+
+
+def _felt(nan: Array, d: int, axis: AxisStencil, points: Range, begin: int) -> Array:
+    """Return for the points of a range along a dimension whether a row of theirs touches NaN."""
+    first, last = _extent(axis, points)
+    count = np.zeros((*nan.shape[:d], nan.shape[d] + 1, *nan.shape[d + 1 :]), np.int32)
+    np.cumsum(nan, axis=d, out=count[(*(slice(None),) * d, slice(1, None))])
+    felt: Array = count.take(last - begin, axis=d) > count.take(first - begin, axis=d)
+    return felt
+
+
+def _extent(axis: AxisStencil, points: Range) -> tuple[Array, Array]:
+    """Return for each point the range of indices that its rows and itself read."""
+    index = np.arange(*points)
+    first, last = index, index + 1
+    for op in axis.operators:
+        starts, weights = op.rows(index)
+        width = weights.shape[1] - np.argmax(weights[:, ::-1] != 0, axis=1)
+        first, last = np.minimum(first, starts), np.maximum(last, starts + width)
+    return first, last
+
+
+def rows_near(
+    table: Table, gaps: Gaps, *, level: bool
+) -> Iterator[tuple[tuple[Array, ...], Array, Array]]:
+    """Return batches of the points near gaps: index in the block, derivatives, rounding.
+
+    The rows of derivatives have shape (n + n (n + 1) / 2 + 1, points), on a sphere in physical
+    components; the rounding is as the kernels of the measures take it.
+    """
+    stencil = table.stencil
+    gapped = _gapped(stencil, gaps)
+    n = len(stencil.axes)
+    wanted = Wanted(
+        np.arange(n), stencil.need.gradient, stencil.need.pure, stencil.need.mixed, level
+    )
+    where = np.nonzero(gaps.near)
+    begin = [a - o for (a, _), (o, _) in zip(gaps.ranges, gaps.region, strict=True)]
+    strides = strides_of(gaps.data.shape)
+    for start in range(0, len(where[0]), BATCH):
+        index = tuple(i[start : start + BATCH] for i in where)
+        local = [i + b for i, b in zip(index, begin, strict=True)]
+        points = sum(i * s for i, s in zip(local, strides, strict=True))
+        along = np.stack([local[s.axis.position] for s in stencil.axes], axis=1)
+        rows = np.empty((n + n * (n + 1) // 2 + 1, len(index[0])))
+        gap_rows(gapped, wanted, points, along, Room.of(n), rows)
+        metric = _metric(stencil, index, gaps.ranges)
+        if metric is not None:
+            bend_rows(metric, wanted, np.zeros(1, np.int64), rows)
+        yield index, rows, noise_of(stencil, gaps.dtype)
+
+
+def measure_near(code: int, rows: Array, n: int, noise: Array) -> Array:
+    """Return a measure of points from the rows of their derivatives."""
+    values = np.empty(rows.shape[1])
+    measure_rows(code, rows, n, values, np.empty((n, n)), np.empty(n), noise)
+    return values
+
+
+def _gapped(stencil: Stencil, gaps: Gaps) -> Gapped:
+    positions = [s.axis.position for s in stencil.axes]
+    sizes = np.array([gaps.data.shape[d] for d in positions])
+    places = np.zeros((len(positions), int(sizes.max())))
+    for k, s in enumerate(stencil.axes):
+        places[k, : sizes[k]] = s.places(*gaps.region[s.axis.position])
+    steps = np.array([1.0 if s.axis.step is None else s.axis.step for s in stencil.axes])
+    widths = np.array(
+        [[(1, 1) if op is None else op.widths for op in (s.first, s.second)] for s in stencil.axes]
+    )
+    strides = strides_of(gaps.data.shape)
+    return Gapped(
+        x=gaps.data.reshape(-1),
+        strides=np.array([strides[d] for d in positions]),
+        sizes=sizes,
+        places=places,
+        factor=np.stack([1.0 / steps, 1.0 / steps**2]),
+        inside=widths[:, :, 0].T.copy(),
+        outside=widths[:, :, 1].T.copy(),
+    )
+
+
+def _metric(stencil: Stencil, index: tuple[Array, ...], ranges: tuple[Range, ...]) -> Metric | None:
+    latitude = stencil.latitude
+    if latitude is None or latitude.parallels is None:
+        return None
+    d = latitude.axis.position
+    circles = latitude.parallels.cut(*ranges[d])
+    roles = [s.axis.role for s in stencil.axes]
+    place = index[d]
+    u, v = roles.index("latitude"), roles.index("longitude")
+    return Metric(u, v, 0, circles.cos[place], circles.tan[place])

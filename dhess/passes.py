@@ -1,0 +1,187 @@
+"""One pass over a block: fields written to their place, or the smallest values kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dhess.block import Block, strides_of
+from dhess.gaps import Gaps, find_gaps, measure_near, rows_near
+from dhess.jobs import Job, jobs
+from dhess.kernels import boxes
+from dhess.kernels.eigen import symmetric_eigenvalues
+from dhess.kernels.gaps import needs_level
+from dhess.kernels.measures import pair_index
+from dhess.kernels.spans import Work
+from dhess.tiles import tiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dhess.tables import Array, Range, Table
+
+PART = 1 << 20
+"""Points that are looked through for gaps at once."""
+
+
+def write_components(
+    table: Table, block: Block, what: int, out: Array, held: tuple[Range, ...]
+) -> None:
+    """Write the gradient, Hessian, both or the eigenvalues of a block to their place in out.
+
+    ``held`` are the ranges of points that out holds, behind its dimensions of components.
+    """
+    shape = tuple(b - a for a, b in held)
+    flat = out.reshape(-1)
+    between = int(np.prod(shape))
+    for part, gaps in _parts(table, block):
+        for job in jobs(table, part):
+            base, strides = _target(job, held, shape)
+            work = Work.of(job.box)
+            boxes.components_box(
+                what, job.box, job.metric, work, job.flat, flat, base, strides, between
+            )
+        if gaps is not None:
+            within: tuple[Any, ...] = (slice(None), *_within(part, held))
+            _mend_components(table, gaps, what, out.reshape(-1, *shape)[within])
+
+
+def _mend_components(table: Table, gaps: Gaps, what: int, out: Array) -> None:
+    n = len(table.stencil.axes)
+    out[:, gaps.missing] = np.nan
+    for index, rows, _ in rows_near(table, gaps, level=False):
+        everything: tuple[Any, ...] = (slice(None), *index)
+        out[everything] = _components(what, rows, n)
+
+
+def _components(what: int, rows: Array, n: int) -> Array:
+    """Pick the components from the rows of derivatives, one row each."""
+    matrix = [pair_index.py_func(min(k, l), max(k, l), n) for k in range(n) for l in range(n)]
+    if what == boxes.EIGENVALUES:
+        values = np.empty((rows.shape[1], n))
+        symmetric_eigenvalues(np.ascontiguousarray(rows[matrix].T).reshape(-1, n, n), values)
+        return values.T
+    which = {boxes.GRADIENT: list(range(n)), boxes.HESSIAN: matrix}
+    return rows[which.get(what, [*range(n), *matrix])]
+
+
+def write_measure(
+    table: Table, block: Block, code: int, out: Array, held: tuple[Range, ...]
+) -> None:
+    """Write a measure on a block to its place in out, which holds the points of ``held``."""
+    flat = out.reshape(-1)
+    for part, gaps in _parts(table, block):
+        for job in jobs(table, part):
+            base, strides = _target(job, held, out.shape)
+            work = Work.of(job.box)
+            boxes.measure_box(code, job.box, job.metric, work, job.flat, flat, base, strides)
+        if gaps is not None:
+            _mend_measure(table, gaps, code, out[_within(part, held)])
+
+
+def _mend_measure(table: Table, gaps: Gaps, code: int, out: Array) -> None:
+    out[gaps.missing] = np.nan
+    for index, rows, noise in rows_near(table, gaps, level=needs_level(code)):
+        out[index] = measure_near(code, rows, len(table.stencil.axes), noise)
+
+
+def _within(part: Block, held: tuple[Range, ...]) -> tuple[slice, ...]:
+    return tuple(slice(a - o, b - o) for (a, b), (o, _) in zip(part.ranges, held, strict=True))
+
+
+def _parts(table: Table, block: Block) -> Iterator[tuple[Block, Gaps | None]]:
+    """Cut a block into parts of bounded size, each with its gaps, if the stencil adapts to any."""
+    if not table.stencil.adapts:
+        yield block, None
+        return
+    if any(last <= first for first, last in block.ranges):
+        return
+    shape = tuple(b - a for a, b in block.ranges)
+    for tile in tiles(shape, PART):
+        ranges = tuple((a + o, b + o) for (a, b), (o, _) in zip(tile, block.ranges, strict=True))
+        part = replace(block, ranges=ranges)
+        yield part, find_gaps(table, part)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """The points of smallest value found so far, ranked by value and then by place."""
+
+    columns: dict[str, Array]
+    """What is known of them, one row each: ``value``, ``place`` (position in C order), more."""
+    nans: int
+    """NaN values among those seen."""
+
+    @classmethod
+    def merge(cls, parts: Sequence[Candidates], k: int) -> Candidates:
+        """Return the k best of several; the order of the parts does not matter."""
+        columns = {
+            name: np.concatenate([part.columns[name] for part in parts])
+            for name in parts[0].columns
+        }
+        best = np.lexsort((columns["place"], columns["value"]))[:k]
+        return cls({k: v[best] for k, v in columns.items()}, sum(p.nans for p in parts))
+
+
+def search(table: Table, block: Block, code: int, k: int, *, single: bool) -> Candidates:
+    """Return the k smallest values of a measure on a block."""
+    found = [Candidates({"value": np.empty(0), "place": np.empty(0, np.int64)}, 0)]
+    for part, gaps in _parts(table, block):
+        if gaps is None:
+            found += [_of_job(table, job, code, k, single=single) for job in jobs(table, part)]
+        else:
+            found.append(_of_field(table, part, code, k, single=single))
+    return Candidates.merge(found, k)
+
+
+def _of_job(table: Table, job: Job, code: int, k: int, *, single: bool) -> Candidates:
+    shape = table.stencil.grid.shape
+    count = min(k, int(np.prod(job.box.shape)))
+    values, places = np.empty(count), np.empty(count, np.int64)
+    base, strides = _target(job, tuple((0, size) for size in shape), shape)
+    ordered = bool(np.all(np.diff(strides) <= 0))
+    kept, nans = boxes.search_box(
+        code,
+        job.box,
+        job.metric,
+        Work.of(job.box, count),
+        job.flat,
+        base,
+        strides,
+        single,
+        ordered,
+        values,
+        places,
+    )
+    return Candidates({"value": values[:kept], "place": places[:kept]}, nans)
+
+
+def _of_field(table: Table, part: Block, code: int, k: int, *, single: bool) -> Candidates:
+    """Search a part that has gaps: its measure is written down first."""
+    values = np.empty(tuple(b - a for a, b in part.ranges))
+    write_measure(table, part, code, values, part.ranges)
+    if single:
+        values = values.astype(np.float32).astype(np.float64)
+    valid = ~np.isnan(values)
+    seen = values[valid]
+    limit = np.partition(seen, k - 1)[k - 1] if k < seen.size else np.inf
+    index = np.nonzero(valid & (values <= limit))
+    shape = table.stencil.grid.shape
+    whole = tuple(i + a for i, (a, _) in zip(index, part.ranges, strict=True))
+    places = np.ravel_multi_index(whole, shape).astype(np.int64)
+    found = Candidates({"value": values[index], "place": places}, int((~valid).sum()))
+    return Candidates.merge([found], k)
+
+
+def _target(
+    job: Job, ranges: tuple[Range, ...], shape: tuple[int, ...]
+) -> tuple[int, np.ndarray[Any, np.dtype[np.int64]]]:
+    """Return where a job's points lie in a C-ordered array of the given ranges: base, strides."""
+    strides = strides_of(shape)
+    base = sum(
+        (mine[0] - theirs[0]) * s
+        for mine, theirs, s in zip(job.ranges, ranges, strides, strict=True)
+    )
+    return int(base), np.array([strides[d] for d in job.axes], dtype=np.int64)
