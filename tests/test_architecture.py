@@ -1,13 +1,15 @@
 """The order of the files is the order of the data, and every import runs back along it.
 
-Errors come first, for everything can fail. Options say what is asked and know nothing of data. The
-grid reads coordinates as those options tell. A stencil is weights on a grid. Kernels take the
-weights as plain arrays and know nothing else, so that they can be compiled, moved and timed alone.
-Measures name kernels. Tables are weights in the form that kernels take. A block is one part of an
-array with its ghost cells, cut into boxes that one kernel does; the halo is where those cells come
-from when Dask holds the array, and tiles are the blocks of one in memory. Fields apply
-measures to labelled arrays through both. An answer dresses the points that a search found in
-labels, and the search finds them. So far the library; then comes the way in (source), the way out
+Errors come first, for everything can fail. Options say what is asked and know nothing of data.
+Units are text and its algebra. The grid reads coordinates as those options tell. A stencil is
+weights on a grid. Kernels take the weights as plain arrays and know nothing else, so that they can
+be compiled, moved and timed alone. Measures name kernels. Tables are weights in the form that
+kernels take. A block is one part of an array with its ghost cells; jobs are the boxes it is cut
+into, each for one call of a kernel; gaps are the points that need rows of their own, tiles cut what
+is large into parts, and a pass goes over a block through all of these. The halo is where ghost
+cells come from when Dask holds the array. Fields apply measures to labelled arrays. An answer
+dresses the points that a search found in labels, and the search finds them. Smoothing makes a field
+of a field, as a step before. So far the library; then comes the way in (source), the way out
 (sink) and the place to work (cluster), which know labelled arrays but no command. A plot draws
 fields and answers, a report writes answers down. The demo uses all of them as a user would, and the
 command line stands on everything.
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ORDER = (
-    "errors", "options", "grid", "stencil", "kernels", "measures", "tables", "block", "halo",
-    "tiles", "fields",
-    "answer", "search", "source", "sink", "cluster", "plot", "report", "demo", "cli",
+    "errors", "options", "units", "grid", "stencil", "kernels", "measures", "tables", "block",
+    "jobs", "gaps", "tiles", "passes", "halo", "fields",
+    "answer", "search", "smooth", "source", "sink", "cluster", "plot", "report", "demo", "cli",
 )  # fmt: skip
 ROOT = Path(dhess.__file__).parent
 HEAVY = ["matplotlib", "distributed", "zarr", "pydantic", "click", "rich", "h5netcdf", "fastapi"]

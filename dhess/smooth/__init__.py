@@ -260,8 +260,8 @@ def _kernel(axis: Axis, sigma: float) -> Kernel:
 
 
 def _even_step(axis: Axis) -> float:
-    if axis.step is not None:
-        return abs(axis.step)
+    if axis.step is not None or axis.size == 1:
+        return axis.span if axis.step is None else abs(axis.step)
     steps = np.abs(axis.steps())
     short, long = int(steps.argmin()), int(steps.argmax())
     seam = ""

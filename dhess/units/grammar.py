@@ -36,12 +36,12 @@ _ATOM: Final = re.compile(
     + _POWER
 )
 _END: Final = re.compile(_POWER)
-_OPERATOR: Final = re.compile(r"(?P<over>\s*/\s*|\s+per\s+)|\s*[.*·×⋅]\s*|\s+")
+_OPERATOR: Final = re.compile(r"(?P<over>\s*/\s*|\s+per\s+)|\s*(?:\.(?!\d)|[*·×⋅])\s*|\s+")
 _OPENING: Final = re.compile(r"(?:/|per\s)\s*")
-_EPOCH: Final = re.compile(r"\s+(?:since|after|from|ref)\s.*|\s*@.*", re.IGNORECASE | re.DOTALL)
+_EPOCH: Final = re.compile(r"([^()]*?)(?:\s+(?:since|after|from|ref)\s|\s*@).*", re.IGNORECASE)
 _SPACED: Final = re.compile(
     r"\b(deg(?:ree)?s?)\s+"
-    r"((?i:north|south|east|west|true|celsius|centigrade|fahrenheit|kelvin)|[CFKNEW])\b"
+    r"((?i:north|south|east|west|true|celsius|centigrade|fahrenheit|kelvin)|[CFKNEW])\b(?![-+^*])"
 )
 _RAISED: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺−", "0123456789-+-")
 
@@ -75,28 +75,29 @@ def factors(text: str, *, trusting: bool = False) -> tuple[Factor, ...]:
     clean = " ".join(text.translate(_RAISED).split())
     if clean in ("", "-", "~"):
         return ()
-    dated = _EPOCH.sub("", clean)
+    epoch = _EPOCH.fullmatch(clean)
+    dated = epoch[1] if epoch else clean
     spaced = _SPACED.sub(r"\1_\2", dated)
     try:
         read = _read(spaced, trusting) if len(spaced) <= LONGEST else _opaque(clean)
     except _UnreadableError:
         read = _opaque(clean)
-    if dated != clean:
+    if epoch:
         known = all(symbol_of(f.symbol) for f in read)
         read = [Factor(f.symbol, f.symbol, f.power) for f in read] if known else _opaque(clean)
     return tuple(read)
 
 
 def _opaque(text: str) -> list[Factor]:
-    """Return an unreadable text as one factor, without parentheses that are not closed."""
+    """Return an unreadable text as one factor; parentheses that do not match become brackets."""
     depth = 0
     for sign in text:
         depth += (sign == "(") - (sign == ")")
         if depth < 0:
             break
     if depth:
-        text = " ".join(text.replace("(", " ").replace(")", " ").split())
-    return [Factor(text, text, Fraction(1))] if text else []
+        text = text.replace("(", "[").replace(")", "]")
+    return [Factor(text, text, Fraction(1))]
 
 
 def _read(text: str, trusting: bool) -> list[Factor]:
@@ -128,7 +129,7 @@ def _group(text: str, at: int, trusting: bool, _first: bool) -> tuple[list[Facto
     try:
         read = _read(inner, trusting)
     except _UnreadableError:
-        read = _opaque(inner)
+        read = _opaque(inner) if inner else []
     match = _END.match(text, end + 1)
     assert match is not None
     power = _power(match)
@@ -149,7 +150,7 @@ def _atom(text: str, at: int, trusting: bool, first: bool) -> tuple[list[Factor]
         # "total CO2" is prose: an unknown word counts as a unit only in front, and the digits
         # at its end only as a power if they are marked as one.
         digits = (match["attached"] or "-")[0].isdigit()
-        if digits or not (first or trusting):
+        if digits or word == "per" or not (first or trusting):
             raise _UnreadableError
         symbol = word
     return [Factor(symbol, word, power)] if symbol else [], end
@@ -179,7 +180,9 @@ def written(parts: Sequence[Factor]) -> str:
     if len(parts) == 1 and parts[0].power == 1:
         return parts[0].spelling
     texts = [_factor_text(factor, first=not i) for i, factor in enumerate(parts)]
-    return " ".join(texts) or "1"
+    text = " ".join(texts) or "1"
+    # "degree K" is a kelvin, "degree.K" a product.
+    return ".".join(texts) if _SPACED.search(text) else text
 
 
 def _factor_text(factor: Factor, *, first: bool) -> str:

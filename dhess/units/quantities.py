@@ -196,11 +196,10 @@ def _text(unit: Any) -> str:
     registry = unit._REGISTRY
     parts = []
     for name, power in registry.Quantity(1, unit).unit_items():
-        symbol = str(registry.get_symbol(name))
-        exact = symbol_of(symbol) and _registered(registry, symbol) == registry.Unit(name)
-        word = symbol if exact else name
-        fraction = Fraction(power).limit_denominator(100)
-        parts.append(Factor(symbol_of(word) or word, word, fraction))
+        symbol = symbol_of(str(registry.get_symbol(name)))
+        exact = symbol and _registered(registry, symbol) == registry.Unit(name)
+        word = symbol if symbol and exact else str(name)
+        parts.append(Factor(word, word, Fraction(power).limit_denominator(100)))
     return written(parts)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Float = NDArray[np.float64]
+Figures = Any
+"""Numbers, nested as an array would be, or words."""
 Asked = str | Callable[..., xr.DataArray]
 OPERATORS: dict[str, Callable[..., xr.DataArray]] = {
     "gradient": dhess.gradient,
@@ -27,12 +29,9 @@ OPERATORS: dict[str, Callable[..., xr.DataArray]] = {
 }
 
 
-def array(
-    values: ArrayLike, dims: str | Sequence[str], **coords: ArrayLike
-) -> xr.DataArray:
-    """Label an array; a dimension without coordinate has spacing 1."""
-    names = (dims,) if isinstance(dims, str) else tuple(dims)
-    return xr.DataArray(np.asarray(values), dims=names, coords={k: np.asarray(v) for k, v in coords.items()})
+def array(values: ArrayLike, dims: str, **coords: ArrayLike) -> xr.DataArray:
+    """Label an array with names set apart by blanks; without a coordinate, spacing is 1."""
+    return xr.DataArray(np.asarray(values), coords, dims.split())
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Question:
     """Components, by the labels of ``row`` and ``col``."""
     where: Mapping[str, int | slice | list[int]] = field(default_factory=dict)
     """Points, by their indices."""
-    then: Callable[[Array], ArrayLike] | None = None
+    then: Callable[[Array], Any] | None = None
     """A change of unit or of convention."""
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -69,7 +68,7 @@ def ask(
     row: str | list[str] | None = None,
     col: str | list[str] | None = None,
     where: Mapping[str, int | slice | list[int]] | None = None,
-    then: Callable[[Array], ArrayLike] | None = None,
+    then: Callable[[Array], Any] | None = None,
     **options: Any,
 ) -> Question:
     """Write a `Question` shortly."""
@@ -85,20 +84,20 @@ class Fact:
     source: str
     """Their file and test, their documentation, or their issue."""
     what: str
-    question: Question | Callable[[], ArrayLike]
-    theirs: ArrayLike | str
+    question: Question | Callable[[], float]
+    theirs: Figures
     """Their figure; or, in words, what they do instead of giving one."""
-    ours: ArrayLike | type[Exception] | None = None
-    """Where we differ: our value, worked out on paper; or the error that we raise."""
+    ours: Figures | type[Exception] | None = None
+    """Our value where we differ, worked out on paper; or the error that we raise."""
     because: str = ""
-    """Why we differ."""
+    """Why we differ; nothing if we agree, as when both refuse."""
     close: float = 1e-12
     """How far apart figures may be: half a unit of the last digit published, or rounding."""
 
     @property
     def agrees(self) -> bool:
-        """Whether dhess is to give their figure."""
-        return self.ours is None
+        """Whether dhess is to give their figure, or to refuse what they refuse."""
+        return not self.because
 
     @property
     def expected(self) -> Float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .fact import Fact, array, ask
@@ -11,11 +13,11 @@ F = [1, 2, 4, 7, 11, 16]
 """1 + i (i + 1)/2, so f' = i + 1/2."""
 EVEN, WIDE = array(F, "x"), array(F, "x", x=2.0 * np.arange(6))
 UNEVEN = array(F, "x", x=[0.0, 1, 1.5, 3.5, 4, 6])
-SMALL = array([[1, 2, 6], [3, 4, 5]], "yx")
-SPACED = array([[1, 2, 6], [3, 4, 5]], "yx", y=[0.0, 2], x=[1.0, 1.5, 3.5])
+SMALL = array([[1, 2, 6], [3, 4, 5]], "y x")
+SPACED = array([[1, 2, 6], [3, 4, 5]], "y x", y=[0.0, 2], x=[1.0, 1.5, 3.5])
 SQUARES = array(np.arange(8.0) ** 2, "x")
 CHECKERS = array((-1.0) ** np.arange(8), "x")
-ITERATED = {"scheme": "iterated"}
+ITERATED: dict[str, Any] = {"scheme": "iterated"}
 
 FACTS = (
     Fact(

@@ -65,7 +65,7 @@ def test_fact(fact: Fact) -> None:
     "fact", [f for f in FACTS if not f.agrees], ids=lambda f: f"{f.peer}: {f.what}"
 )
 def test_a_difference_is_one_and_has_a_reason(fact: Fact) -> None:
-    assert fact.because
+    assert fact.ours is not None
     if fact.refused is None and not isinstance(fact.theirs, str):
         assert not near(fact.theirs, fact.ours, max(fact.close, 1e-6))
 
@@ -78,4 +78,5 @@ def test_the_table_is_large_and_every_row_has_a_source() -> None:
     assert len(FACTS) >= 40
     assert len(peers) >= 8
     assert all(f.source and f.what for f in FACTS)
+    assert all(f.ours is None or f.refused for f in FACTS if f.agrees)
     assert len({(f.peer, f.what) for f in FACTS}) == len(FACTS)

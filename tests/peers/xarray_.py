@@ -10,13 +10,13 @@ import dhess
 from .fact import Array, Fact, array, ask
 
 DOC, FILE = "docs of DataArray.differentiate", "test_dataset.py"
-STEPS = array(np.arange(12).reshape(4, 3), "xy", x=[0, 0.1, 1.1, 1.2])
+STEPS = array(np.arange(12).reshape(4, 3), "x y", x=[0, 0.1, 1.1, 1.2])
 INSIDE = np.full((2, 3), 27.54545455)
 """As printed; 303/11 on paper."""
 
 UNEVEN = array(
-    np.random.RandomState(42).randn(8, 6), "xy", x=[0.2, 0.35, 0.4, 0.6, 0.7, 0.75, 0.76, 0.8]
-)  # noqa: NPY002 - their seed
+    np.random.RandomState(42).randn(8, 6), "x y", x=[0.2, 0.35, 0.4, 0.6, 0.7, 0.75, 0.76, 0.8]
+)
 DAYS = np.array(
     [
         "2004-07-13", "2006-01-13", "2010-08-13", "2010-09-13", "2010-10-11", "2010-12-13",
@@ -30,7 +30,7 @@ DATED = {unit: array(SINCE, "x", x=DAYS.astype(f"datetime64[{unit}]")) for unit 
 ENDS = [(2000, m) for m in (1, 3, 5, 7, 9, 11)] + [(2001, 1), (2001, 3)]
 LAST = {1: 31, 3: 31, 5: 31, 7: 31, 9: 30, 11: 30}
 CF = np.array([cftime.DatetimeGregorian(y, m, LAST[m]) for y, m in ENDS])
-"""The ends of every second month from January 2000 on: cftime_range("2000", periods=8, freq="2ME")."""
+"""cftime_range("2000", periods=8, freq="2ME"): the ends of every second month."""
 CF_SINCE = np.array([(d - CF[0]).days for d in CF], dtype=float)
 ONES = np.ones(8)
 
@@ -79,13 +79,14 @@ FACTS = (
         ONES, close=1e-11,
     ),
     Fact(
-        "xarray", "issue: unit of datetime64[ns]", "days since, no unit asked for, ns",
-        ask(DATED["ns"], "gradient", row="x"), ONES / 86400e9, ours=ONES / 86400, close=1e-11,
+        "xarray", "datetime_unit=None", "days since, no unit asked for, ns",
+        ask(DATED["ns"], "gradient", row="x"), DATED["ns"].differentiate("x"),
+        ours=ONES / 86400, close=1e-11,
         because="its unit is that of the coordinate's dtype; ours is the second unless asked",
     ),
     Fact(
-        "xarray", "issue: unit of datetime64[s]", "days since, no unit asked for, s",
-        ask(DATED["s"], "gradient", row="x"), ONES / 86400, close=1e-11,
+        "xarray", "datetime_unit=None", "days since, no unit asked for, s",
+        ask(DATED["s"], "gradient", row="x"), DATED["s"].differentiate("x"), close=1e-11,
     ),
     Fact(
         "xarray", f"{FILE}::test_differentiate_datetime", "dates differentiated by dates",
