@@ -21,11 +21,13 @@ from typing import TYPE_CHECKING, Any
 from dhess.errors import (
     ClusterError,
     DhessError,
+    DhessWarning,
     GridError,
     InputError,
     NoValidPoint,
     OutputError,
     SourceError,
+    UnitsWarning,
 )
 from dhess.fields import eigenvalues, gradient, hessian, laplacian, measure
 from dhess.search import find_minimum
@@ -33,16 +35,19 @@ from dhess.search import find_minimum
 if TYPE_CHECKING:
     from dhess import plot
     from dhess.cluster import local_cluster
+    from dhess.smooth import smooth
     from dhess.source import open  # noqa: A004
 
 __all__ = [
     "ClusterError",
     "DhessError",
+    "DhessWarning",
     "GridError",
     "InputError",
     "NoValidPoint",
     "OutputError",
     "SourceError",
+    "UnitsWarning",
     "eigenvalues",
     "find_minimum",
     "gradient",
@@ -52,9 +57,10 @@ __all__ = [
     "measure",
     "open",
     "plot",
+    "smooth",
 ]
 
-# What needs zarr, distributed or matplotlib is loaded when it is first asked for.
+# What needs zarr, distributed, scipy or matplotlib is loaded when it is first asked for.
 _LATER = {"open": "dhess.source", "local_cluster": "dhess.cluster"}
 
 

@@ -27,6 +27,10 @@ class Measure:
     """Powers of the field's and of the coordinate's unit; None: by `unit`, or per dimension."""
     unit: str = "u x⁻²"
     """Unit rule in words: u is the field's unit, x the coordinate's, n their number."""
+    mixes: bool = True
+    """Whether derivatives along different axes are added up, so that the axes need one unit."""
+    surface: bool = False
+    """Whether the field is a height over its axes, in their unit."""
 
 
 _ROWS: Final = (
@@ -58,7 +62,7 @@ _ROWS: Final = (
     Measure(
         "hessian_det", codes.HESSIAN_DET, "det H = Πᵢ λᵢ",
         "product of the curvatures; in 2-D below zero on saddles",
-        powers=None, unit="uⁿ x⁻²ⁿ",
+        powers=None, unit="uⁿ x⁻²ⁿ", mixes=False,
     ),
     Measure(
         "hessian_min_element", codes.HESSIAN_MIN_ELEMENT, "minₖₗ fₖₗ",
@@ -104,30 +108,3 @@ def check_measure(measure: Measure, ndim: int) -> None:
             f"{'is' if ndim == 1 else 'are'} differentiated; name {measure.ndim} with dims="
         )
 
-
-def unit_text(
-    field: str | None, coordinates: tuple[str | None, ...], powers: tuple[int, int]
-) -> str | None:
-    """Return the unit of a derivative as text, None where the units do not tell it.
-
-    Examples
-    --------
-    >>> unit_text("K", ("m", "m"), (1, -2))
-    'K m-2'
-    >>> unit_text("m", ("m", "m"), (1, -1)), unit_text("m", ("m", "m"), (1, -2))
-    ('1', 'm-1')
-    >>> unit_text("K", ("m", "s"), (1, -2)) is None
-    True
-    """
-    if field is None or len(set(coordinates)) != 1 or coordinates[0] is None:
-        return None
-    coordinate = coordinates[0]
-    total: dict[str, int] = {}
-    for name, power in zip((field, coordinate), powers, strict=True):
-        # A compound unit cannot take a power by adding a digit to it.
-        if name != "1" and not name.isalpha() and power != 1:
-            return None
-        if name != "1":
-            total[name] = total.get(name, 0) + power
-    parts = [name if power == 1 else f"{name}{power}" for name, power in total.items() if power]
-    return " ".join(parts) or "1"

@@ -15,7 +15,15 @@ import xarray as xr  # noqa: TC002  (documentation examples read the annotations
 from dhess.answer import Labels, answer, check_names, lazy_answer
 from dhess.block import Block
 from dhess.errors import GridError, InputError
-from dhess.fields import EIGENVALUES, GRADIENT, HESSIAN, is_lazy, quantity_of, the_variable, unit_of
+from dhess.fields.labels import is_lazy, the_variable
+from dhess.fields.quantity import (
+    EIGENVALUES,
+    GRADIENT,
+    HESSIAN,
+    quantity_of,
+    unit_of,
+    warn_units,
+)
 from dhess.grid import Grid
 from dhess.halo import map_blocks
 from dhess.kernels import boxes
@@ -25,6 +33,7 @@ from dhess.passes import Candidates, search, write_components
 from dhess.stencil import EVERYTHING, Stencil
 from dhess.tables import Table
 from dhess.tiles import in_threads
+from dhess.units import plain, requantified
 
 if TYPE_CHECKING:
     from dhess.tables import Array, Range
@@ -106,11 +115,12 @@ def find_minimum(
     chosen = settings(**options)
     if not isinstance(exclude_edges, bool | np.bool_):
         raise InputError(f"exclude_edges={exclude_edges!r} is neither True nor False")
-    array = the_variable(data, chosen)
+    array, pint = plain(the_variable(data, chosen))
     grid = Grid.of(array, chosen)
     check_names(array)
     wanted = find_measure(measure)
     check_measure(wanted, len(grid.axes))
+    warn_units(array, grid, chosen, quantity_of(wanted))
     full = Stencil.of(grid, chosen, EVERYTHING)
     own = full.restricted(wanted.need)
     query = Query(
@@ -121,17 +131,20 @@ def find_minimum(
     )
     values = array.variable.data
     attrs = _attributes(array, grid, chosen, query, k, exclude_edges=exclude_edges)
-    labels = Labels(grid.names, attrs, _units(array, grid, wanted))
+    labels = Labels(grid.names, attrs, _units(array, grid, chosen, wanted))
     lazy = is_lazy(array)
-    if compute and not lazy:
-        return answer(_eagerly(values, own, full, query), array, labels)
+    found: Any
     if lazy:
         found = _lazily(values, full, query)
+    elif compute:
+        found = _eagerly(values, own, full, query)
     else:
         found = dask.delayed(_eagerly, pure=True)(values, own, full, query)
     if compute:
-        return answer(dask.compute(found)[0], array, labels)
-    return lazy_answer(found, array, labels, _blank(array, grid, query))
+        best = answer(dask.compute(found)[0] if lazy else found, array, labels)
+    else:
+        best = lazy_answer(found, array, labels, _blank(array, grid, query))
+    return requantified(best, pint)
 
 
 def _count(k: int, size: int) -> int:
@@ -196,13 +209,13 @@ def _blank(array: xr.DataArray, grid: Grid, query: Query) -> Candidates:
     return Candidates(columns, 0)
 
 
-def _units(array: xr.DataArray, grid: Grid, wanted: Measure) -> dict[str, str]:
+def _units(array: xr.DataArray, grid: Grid, chosen: Settings, wanted: Measure) -> dict[str, str]:
     known = {
-        "value": unit_of(array, grid, quantity_of(wanted)),
+        "value": unit_of(array, grid, chosen, quantity_of(wanted)),
         "field": array.attrs.get("units"),
-        "gradient": unit_of(array, grid, GRADIENT),
-        "hessian": unit_of(array, grid, HESSIAN),
-        "eigenvalues": unit_of(array, grid, EIGENVALUES),
+        "gradient": unit_of(array, grid, chosen, GRADIENT),
+        "hessian": unit_of(array, grid, chosen, HESSIAN),
+        "eigenvalues": unit_of(array, grid, chosen, EIGENVALUES),
     }
     return {name: str(unit) for name, unit in known.items() if unit is not None}
 

@@ -55,7 +55,7 @@ def labelled() -> xr.DataArray:
     return data.assign_coords(
         t=["one", "two", "three"],
         y=("y", np.arange(6.0) * 2, {"units": "m"}),
-        x=("x", 10 - np.arange(7.0), {"units": "km"}),
+        x=("x", 10 - np.arange(7.0), {"units": "m"}),
         lat=(("y", "x"), np.random.default_rng(1).random((6, 7))),
         depth=("x", np.arange(7) ** 2),
         run=42,

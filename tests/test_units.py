@@ -84,7 +84,7 @@ TEXTS = {
 PROSE = [
     "furlongs per jiffy", "mol CO2 m-2", "CO2", "kg(H2O) m-2", "m of water equivalent", "0-1",
     "lg(re 1 mW)", "distance from shore", "total precipitation", "m-", "m--1", "^2", "m2.5", "per",
-    "1e999", "0 m", "10m", "m s-1)2", "mm" * 200,
+    "1e999", "0 m", "10m", "m s-1)2", "m " * 120 + "m",
 ]  # fmt: skip
 
 
@@ -142,7 +142,7 @@ def test_whatever_the_text_its_product_reads_back(text: str) -> None:
         ([(None, 0), ("m", 1)], "m"),
         ([(None, 1), ("m", -1)], None),
         ([("psu", 1), ("m", -1)], "psu m-1"),
-        ([("m", 1), ("psu", -1)], "m (psu)-1"),
+        ([("m", 1), ("gC", -1)], "m (gC)-1"),
         ([("furlongs", 2)], "furlongs^2"),
         ([("1e-3", 1), ("m", -1)], "0.001 m-1"),
         ([("10 m", 1), ("s", -1)], "10 m s-1"),
@@ -347,8 +347,8 @@ def test_units_that_the_registry_does_not_know_stay_texts(text: str) -> None:
     "unit",
     ["meter", "degree_Celsius", "delta_degree_Celsius", "millibarn", "millibar", "kelvin / fathom",
      "furlong ** 2 / fortnight", "dimensionless", "percent", "micrometer ** 0.5", "liter / day",
-     "degree / year", "metric_ton / hectare", "debye", "inch_H2O_39F", "cmH2O", "counts / pixel",
-     "gallon", "decibel", "ppm", "month", "angstrom", "knot", "degree_Fahrenheit"],
+     "degree / year", "metric_ton / hectare", "debye", "conventional_volt_90", "cmH2O",
+     "counts / pixel", "gallon", "decibel", "ppm", "month", "angstrom", "knot", "degF"],
 )  # fmt: skip
 def test_every_unit_of_pints_survives_its_text(unit: str) -> None:
     made = xr.DataArray(REGISTRY.Quantity(np.ones(2), unit), dims="x")
@@ -358,7 +358,7 @@ def test_every_unit_of_pints_survives_its_text(unit: str) -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from(["meter", "second", "kelvin", "hour", "hectopascal", "furlong", "jansky"]),
+        st.sampled_from(["meter", "second", "kelvin", "hour", "newton", "furlong", "mbar"]),
         st.integers(-3, 3),
         max_size=4,
     )
@@ -411,7 +411,9 @@ def test_a_found_place_has_units_where_nothing_is_indexed() -> None:
 
 def test_units_of_coordinates_alone() -> None:
     made = quantified().pint.dequantify()
-    made = made.pint.quantify({"T": None, "x": "m", "y": None}, unit_registry=REGISTRY)
+    made = made.pint.quantify(
+        {"T": None, "x": "m", "y": None, "height": None}, unit_registry=REGISTRY
+    )
     array, origin = units.plain(made)
     assert array.x.attrs["units"] == "m"
     assert origin is not None

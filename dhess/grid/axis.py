@@ -39,6 +39,8 @@ class Axis:
     unit: str | None = None
     period: float | None = None
     """Distance of a point from itself once around, with the sign of the steps; None: it ends."""
+    is_time: bool = False
+    """Whether its unit is that of the option ``datetime_unit``."""
     role: Literal["latitude", "longitude"] | None = None
     """What it is on the sphere."""
 
@@ -109,8 +111,10 @@ def read_axis(da: xr.DataArray, name: Hashable, settings: Settings) -> Axis:
     x = np.asarray(coordinate.values)
     offsets = distances(name, x, settings.datetime_unit)
     step_ = even_step(x, offsets)
-    unit = TIME_UNITS[settings.datetime_unit] if is_time(x) else coordinate.attrs.get("units")
-    axis = Axis(name, position, size, step_, offsets, None if unit is None else str(unit))
+    times = is_time(x)
+    unit = TIME_UNITS[settings.datetime_unit] if times else coordinate.attrs.get("units")
+    text = None if unit is None else str(unit)
+    axis = Axis(name, position, size, step_, offsets, text, is_time=times)
     if period is not None:
         return _wrapped(axis, period, (x[0], x[-1]), rounding(x, offsets) + 4 * np.spacing(period))
     return axis if step_ is None else replace(axis, offsets=None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from dhess.errors import GridError, InputError, suggest
+from dhess.units import same
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -144,9 +145,9 @@ def turn(unit: str | None) -> float:
     >>> turn("degrees_north"), turn(None), turn("m")
     (360.0, 360.0, 0.0)
     """
-    if unit is None or unit.lower().startswith("deg"):
+    if unit is None or same(unit, "degrees"):
         return 360.0
-    return 2 * np.pi if unit.lower().startswith("rad") else 0.0
+    return 2 * np.pi if same(unit, "radians") else 0.0
 
 
 def parallels(da: xr.DataArray, name: Hashable, radius: float) -> Parallels:

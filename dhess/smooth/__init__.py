@@ -12,11 +12,12 @@ import numpy as np
 import xarray as xr
 
 from dhess.errors import GridError, InputError
-from dhess.fields import is_lazy
+from dhess.fields.labels import candidates, check_type, is_lazy
 from dhess.grid import Grid
 from dhess.grid.coordinate import is_time
 from dhess.options import LARGEST_STEP, LEAST_STEP, Options, Settings, is_number, settings
 from dhess.smooth.convolution import Kernel, Smoothing, of_blocks, of_memory
+from dhess.units import plain, requantified
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -32,7 +33,11 @@ TRUNCATE = 4.0
 """Standard deviations after which the kernel ends: 6.3e-5 of the whole Gaussian is beyond."""
 
 
-def smooth(data: Field, sigma: Scale | Mapping[Hashable, Scale], **options: Unpack[Options]) -> Any:
+def smooth(
+    data: Field,
+    sigma: Scale | dt.timedelta | Mapping[Any, Scale | dt.timedelta],
+    **options: Unpack[Options],
+) -> Any:
     """Return the data convolved with a Gaussian: f̄(x) = Σ_j w_j f(x + jh), w_j ∝ exp(−(jh)²/2σ²).
 
     Parameters
@@ -68,8 +73,8 @@ def smooth(data: Field, sigma: Scale | Mapping[Hashable, Scale], **options: Unpa
     add up to 1, as in `scipy.ndimage`. Below σ = h/8 that is no point, and nothing changes along
     this axis. Past the ends of an axis stands its mirror image, the last point doubled (SciPy's
     "reflect"), so the sum of all values is kept; an axis with a period wraps. Where the data are
-    constant, so is the result, every point the same bits: of that value up to the rounding of the
-    sums in float64 (a few 1e-16 of it), and of just that value in float32.
+    constant, so is the result, every point the same bits: in float32 that value, in float64 it up
+    to the rounding of the sums (a few units in the last place per axis).
 
     ``nan="propagate"``: NaN where the kernel, a box of points in the smoothed dimensions, touches a
     NaN, and nowhere else. ``nan="adapt"``: the weighted mean of the valid points in that box,
@@ -101,32 +106,24 @@ def smooth(data: Field, sigma: Scale | Mapping[Hashable, Scale], **options: Unpa
     chosen = settings(**options)
     _check_options(chosen)
     wanted = _scales(sigma, chosen)
+    check_type(data)
+    given, pint = plain(data)
+    return requantified(_plainly(given, wanted, chosen), pint)
+
+
+def _plainly(data: Field, wanted: Scale | dict[Hashable, Scale], chosen: Settings) -> Field:
     if isinstance(data, xr.DataArray):
         return _smooth(data, wanted, chosen)
-    if not isinstance(data, xr.Dataset):
+    dims = tuple(wanted) if isinstance(wanted, dict) else chosen.dims
+    names = candidates(data, replace(chosen, dims=dims))
+    if not names:
         raise InputError(
-            f"an xarray DataArray or Dataset is needed, not {type(data).__name__}; "
-            "wrap the array as xr.DataArray(values, coords, dims)"
+            f"no numeric variable of the Dataset has the dimensions {list(dims or ())!r}; "
+            f"variables: {', '.join(map(str, data.data_vars)) or 'none'}"
         )
-    names = _candidates(data, set(wanted if isinstance(wanted, dict) else chosen.dims or ()))
     return xr.Dataset(
         {name: _smooth(data[name], wanted, chosen) for name in names}, attrs=data.attrs
     )
-
-
-def _candidates(data: xr.Dataset, dims: set[Hashable]) -> list[Hashable]:
-    """Return the numeric variables of a Dataset that have those dimensions."""
-    names = [
-        name
-        for name, v in data.data_vars.items()
-        if v.dtype.kind in "biuf" and v.ndim and dims <= set(v.dims)
-    ]
-    if not names:
-        raise InputError(
-            f"no numeric variable of the Dataset has the dimensions {sorted(map(str, dims))!r}; "
-            f"variables: {', '.join(map(str, data.data_vars)) or 'none'}"
-        )
-    return names
 
 
 def _check_options(chosen: Settings) -> None:

@@ -189,7 +189,8 @@ def _factor_text(factor: Factor, *, first: bool) -> str:
     name, power = factor.spelling, factor.power
     number = _is_number(name)
     known = number or symbol_of(name) is not None
-    bare = known or (first and re.fullmatch(f"(?:{_LETTER})+", name) is not None)
+    word = re.fullmatch(f"(?:{_LETTER})+", name) is not None and name != "per"
+    bare = known or (first and word)
     if not bare:
         name = f"({name})"
     if power == 1:

@@ -221,7 +221,11 @@ def _registered(registry: Any, text: str) -> Any:
 def _named(registry: Any, factor: Factor, *, alone: bool) -> Any:
     """Return the unit of one factor; beside others a temperature is a difference."""
     symbol = factor.symbol if alone else DIFFERENCE.get(factor.symbol, factor.symbol)
-    for name in (NAMES.get(symbol, symbol), factor.spelling):
+    names = [NAMES.get(symbol, symbol)]
+    if symbol == factor.symbol:
+        # Only long names mean the same here and there: "mb" is a millibarn in pint.
+        names.insert(0 if len(factor.spelling) > 3 else 1, factor.spelling)
+    for name in names:
         if name.isidentifier():
             try:
                 return registry.Unit(name)

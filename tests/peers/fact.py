@@ -38,7 +38,7 @@ def array(values: ArrayLike, dims: str, **coords: ArrayLike) -> xr.DataArray:
 class Question:
     """One call of dhess, and which part of its answer is compared."""
 
-    field: xr.DataArray
+    data: xr.DataArray
     ask: Asked
     """An operator, a measure by its name, or a function that asks dhess more than once."""
     part: Mapping[str, str | list[str]] = field(default_factory=dict)
@@ -52,11 +52,11 @@ class Question:
     def answer(self) -> Array:
         """Ask dhess."""
         if callable(self.ask):
-            result = self.ask(self.field, **self.options)
+            result = self.ask(self.data, **self.options)
         elif self.ask in OPERATORS:
-            result = OPERATORS[self.ask](self.field, **self.options)
+            result = OPERATORS[self.ask](self.data, **self.options)
         else:
-            result = dhess.measure(self.field, self.ask, **self.options)
+            result = dhess.measure(self.data, self.ask, **self.options)
         values = result.sel(self.part).isel(self.where).values
         return np.asarray(values if self.then is None else self.then(values))
 
@@ -122,6 +122,26 @@ def answer(fact: Fact) -> Array | Exception:
     return np.asarray(given)
 
 
+def near(a: Figures, b: Figures, close: float) -> bool:
+    """Tell whether two figures are the same: shape, places of NaN, and numbers."""
+    left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if left.shape != right.shape:
+        return False
+    return bool(np.allclose(left, right, rtol=close, atol=close, equal_nan=True))
+
+
+def verdict(fact: Fact) -> str:
+    """Say in the table whether dhess agrees, or why not."""
+    got = answer(fact)
+    if isinstance(got, Exception) or fact.refused:
+        holds = fact.refused is not None and isinstance(got, fact.refused)
+    else:
+        holds = near(got, fact.expected, fact.close)
+    if not holds:
+        return "BROKEN"
+    return "agrees" if fact.agrees else f"differs: {fact.because}"
+
+
 def written(value: object) -> str:
     """Write a figure into a cell of the table: up to five numbers, all alike as one."""
     if isinstance(value, str):
@@ -133,7 +153,10 @@ def written(value: object) -> str:
     numbers = np.asarray(value, np.float64).ravel()
     if numbers.size > 1 and np.allclose(numbers, numbers[0], rtol=1e-9, atol=0, equal_nan=True):
         numbers = numbers[:1]
-    shown = " ".join(f"{x + 0.0:.5g}" for x in numbers[:5])
+    # Rounding beside numbers of size one says nothing.
+    size = np.nanmax(np.abs(numbers), initial=0)
+    numbers = np.where(np.abs(numbers) < 1e-9 * size, 0.0, numbers)
+    shown = " ".join(f"{x:.6g}" for x in numbers[:5])
     return shown + (" …" if numbers.size > 5 else "")
 
 
@@ -142,8 +165,7 @@ def table(facts: Sequence[Fact]) -> str:
     head = ("peer", "source", "what", "theirs", "ours", "")
     rows = [
         (
-            f.peer, f.source, f.what, written(f.theirs), written(answer(f)),
-            "agrees" if f.agrees else f"differs: {f.because}",
+            f.peer, f.source, f.what, written(f.theirs), written(answer(f)), verdict(f),
         )
         for f in facts
     ]  # fmt: skip

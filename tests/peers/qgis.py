@@ -89,7 +89,8 @@ def horn(data: xr.DataArray, **options: Any) -> xr.DataArray:
     for name, across in (("y", "x"), ("x", "y")):
         part = slopes.sel(row=name)
         parts.append((part.shift({across: 1}) + 2 * part + part.shift({across: -1})) / 4)
-    return xr.concat(parts, "row")
+    gradient: xr.DataArray = xr.concat(parts, "row")
+    return gradient
 
 
 def degrees(gradient: Float) -> Float:

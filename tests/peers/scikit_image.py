@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import dhess
+
 from .fact import Array, Fact, array, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import xarray as xr
 
 FILE = "test_corner.py"
 NAN = np.nan
@@ -37,13 +44,19 @@ BORDER = [-17.17147367, -26.66532281, -23.95690003]
 """Hcc of the last three columns, measured with scikit-image 0.26, sigma=1, mode='constant'."""
 
 
-def at(points: tuple[list[int], list[int]]) -> object:
+def at(points: tuple[list[int], list[int]]) -> Callable[[Array], Array]:
     """Return a function that picks points of a plane."""
 
     def pick(plane: Array) -> Array:
         return plane[points]
 
     return pick
+
+
+def smoothed_hessian(data: xr.DataArray) -> xr.DataArray:
+    """Smooth at a scale of one pixel, as theirs does first."""
+    bent: xr.DataArray = dhess.hessian(dhess.smooth(data, 1.0))
+    return bent
 
 
 FACTS = (
@@ -121,14 +134,19 @@ FACTS = (
         because="equal eigenvalues: its sign is that of a zero; their docs too call +1 a cap",
     ),
     Fact(
-        "scikit-image", "hessian_matrix of i², issue #8337", "f'' at the last three of 16 pixels",
+        "scikit-image", "hessian_matrix(sigma=1), 0.26", "f'' at the last three of 16 pixels",
         ask(QUADRATIC, "hessian", row="c", col="c", where={"r": 8, "c": slice(-3, None)}),
         BORDER, ours=[2, 2, 2],
         because="it smooths with zeros beyond the border, so a border is an edge of the image",
     ),
     Fact(
-        "scikit-image", "hessian_matrix of i², issue #8337", "f'' of i² well inside",
+        "scikit-image", "hessian_matrix(sigma=1), 0.26", "f'' of i² well inside",
         ask(QUADRATIC, "hessian", row="c", col="c", where={"r": 8, "c": slice(6, 10)}), [2] * 4,
         close=1e-11,
+    ),
+    Fact(
+        "scikit-image", "hessian_matrix(sigma=1), 0.26", "f'' of i², smoothed, well inside",
+        ask(QUADRATIC, smoothed_hessian, row="c", col="c", where={"r": 8, "c": slice(6, 10)}),
+        [2] * 4, close=1e-11,
     ),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -10,7 +10,7 @@ from scipy.optimize import rosen, rosen_der, rosen_hess_prod
 
 import dhess
 
-from .fact import Fact, Float, array, ask
+from .fact import Array, Fact, array, ask
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,7 +22,7 @@ HESSIAN = np.array([[-38, 0, 0, 0], [0, 134, -40, 0], [0, -40, 130, -80], [0, 0,
 """As printed for X = 0.1 * np.arange(4)."""
 
 
-def rosenbrock(place: Float, step: float = STEP) -> xr.DataArray:
+def rosenbrock(place: Array, step: float = STEP) -> xr.DataArray:
     """The function on 7 points along each axis around a place."""
     coords = {f"x{i}": x + step * np.arange(-3, 4) for i, x in enumerate(place)}
     mesh = np.stack(np.meshgrid(*coords.values(), indexing="ij"))
@@ -47,15 +47,15 @@ MIRRORED = np.pad(IMAGE, 1, mode="symmetric")
 INNER = {"y": slice(1, -1), "x": slice(1, -1)}
 LAPLACE, WRAPPED = ndi.laplace(IMAGE.astype(np.float64)), ndi.laplace(IMAGE)
 
-DOT = np.zeros((21, 21))
-DOT[10, 10] = 1
-BLURRED = ndi.gaussian_filter(DOT, 1.5)
-FAR_FROM_EDGES = {"y": slice(7, 14), "x": slice(7, 14)}
+RANDOM = np.random.default_rng(3).normal(size=(24, 30))
+SIGMA = (2.0, 0.75)
+BLURRED = {mode: ndi.gaussian_filter(RANDOM, SIGMA, mode=mode) for mode in ("reflect", "wrap")}
 
 
-def smoothed(data: xr.DataArray, sigma: float) -> xr.DataArray:
-    """Ask for the Gaussian scale of one dot."""
-    return dhess.smooth(data, sigma={"y": sigma, "x": sigma})
+def smoothed(data: xr.DataArray, **options: Any) -> xr.DataArray:
+    """Ask for a Gaussian scale of its own along each axis."""
+    blurred: xr.DataArray = dhess.smooth(data, dict(zip("yx", SIGMA, strict=True)), **options)
+    return blurred
 
 
 FACTS = (
@@ -88,8 +88,15 @@ FACTS = (
         because="it answers in uint8, so that below zero becomes 256 less; ours is float64",
     ),
     Fact(
-        "SciPy", "ndimage.gaussian_filter", "a dot at the scale of 1.5",
-        ask(array(DOT, "y x"), smoothed, sigma=1.5, where=FAR_FROM_EDGES), BLURRED[7:14, 7:14],
-        close=2e-4,
+        "SciPy", "ndimage.gaussian_filter", "a random field, smoothed, mirrored at its ends",
+        ask(array(RANDOM, "y x"), smoothed), BLURRED["reflect"], close=1e-12,
+    ),
+    Fact(
+        "SciPy", "ndimage.gaussian_filter, mode='wrap'", "a random field, smoothed, periodic",
+        ask(
+            array(RANDOM, "y x", y=np.arange(24.0), x=np.arange(30.0)), smoothed,
+            period={"y": 24.0, "x": 30.0},
+        ),
+        BLURRED["wrap"], close=1e-12,
     ),
 )  # fmt: skip

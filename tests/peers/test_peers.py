@@ -22,7 +22,7 @@ from . import (
     xdem_,
     xgcm_,
 )
-from .fact import Fact, answer, table
+from .fact import Fact, answer, near, table
 
 FACTS: tuple[Fact, ...] = (
     *metpy_.FACTS,
@@ -38,14 +38,6 @@ FACTS: tuple[Fact, ...] = (
     *xgcm_.FACTS,
     *cf_python.FACTS,
 )
-
-
-def near(a: object, b: object, close: float) -> bool:
-    """Tell whether two figures are the same: shape, places of NaN, and numbers."""
-    left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    if left.shape != right.shape:
-        return False
-    return bool(np.allclose(left, right, rtol=close, atol=close, equal_nan=True))
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda f: f"{f.peer}: {f.what}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import cftime
+from typing import Literal
+
 import numpy as np
+import xarray as xr
 
 import dhess
 
@@ -27,19 +29,17 @@ DAYS = np.array(
 SINCE = (DAYS - DAYS[0]) / np.timedelta64(1, "D")
 DATED = {unit: array(SINCE, "x", x=DAYS.astype(f"datetime64[{unit}]")) for unit in ("ns", "s")}
 
-ENDS = [(2000, m) for m in (1, 3, 5, 7, 9, 11)] + [(2001, 1), (2001, 3)]
-LAST = {1: 31, 3: 31, 5: 31, 7: 31, 9: 30, 11: 30}
-CF = np.array([cftime.DatetimeGregorian(y, m, LAST[m]) for y, m in ENDS])
-"""cftime_range("2000", periods=8, freq="2ME"): the ends of every second month."""
+CF = xr.date_range("2000", periods=8, freq="2ME", use_cftime=True).values
+"""The ends of every second month, as dates of cftime."""
 CF_SINCE = np.array([(d - CF[0]).days for d in CF], dtype=float)
 ONES = np.ones(8)
 
 
-def numpys(edge_order: int) -> Array:
+def numpys(edge_order: Literal[1, 2]) -> Array:
     """What their test demands: numpy.gradient along x."""
     x = UNEVEN["x"].values
-    order = 1 if edge_order == 1 else 2
-    return np.asarray(np.gradient(UNEVEN.values, x, axis=0, edge_order=order))
+    slopes: Array = np.gradient(UNEVEN.values, x, axis=0, edge_order=edge_order)
+    return slopes
 
 
 FACTS = (

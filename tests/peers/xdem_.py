@@ -40,7 +40,8 @@ def principal(data: xr.DataArray, **options: Any) -> xr.DataArray:
     mean = dhess.measure(data, "mean_curvature", **options)
     product = dhess.measure(data, "gaussian_curvature", **options)
     apart = np.sqrt(np.maximum(mean**2 - product, 0))
-    return xr.concat([mean + apart, mean - apart], "principal")
+    both: xr.DataArray = xr.concat([mean + apart, mean - apart], "principal")
+    return both
 
 
 FLAT = surfaces(

@@ -2,73 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 
 from dhess.block import Block
 from dhess.errors import InputError
+from dhess.fields.labels import candidates, check_type, is_lazy, labelled
+from dhess.fields.quantity import (
+    EIGENVALUES,
+    GRADIENT,
+    HESSIAN,
+    Quantity,
+    quantity_of,
+    unit_attrs,
+    warn_units,
+)
 from dhess.grid import Grid
 from dhess.halo import map_blocks
-from dhess.kernels import boxes
-from dhess.measures import MEASURES, Measure, check_measure, find_measure, unit_text
+from dhess.measures import MEASURES, check_measure, find_measure
 from dhess.options import Options, Settings, settings
 from dhess.passes import write_components, write_measure
-from dhess.stencil import HESSIAN as SECOND
-from dhess.stencil import SLOPES, Need, Stencil
+from dhess.stencil import Stencil
 from dhess.tables import Table
 from dhess.tiles import in_threads
+from dhess.units import plain, requantified
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    import dask.array as da
 
     from dhess.tables import Array, Range
 
     Field = xr.DataArray | xr.Dataset
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """What a field function returns: a measure, or the components of a tensor."""
-
-    name: str
-    long_name: str
-    need: Need
-    measure: Measure | None = None
-    components: int = -1
-    leading: tuple[str, ...] = ()
-    """Dimensions before those of the data, each as long as there are axes."""
-    powers: tuple[int, int] | None = None
-    unit: str | None = None
-
-
-GRADIENT = Quantity(
-    "gradient", "gradient", SLOPES,
-    components=boxes.GRADIENT, leading=("row",), powers=(1, -1),
-)  # fmt: skip
-HESSIAN = Quantity(
-    "hessian", "Hessian", SECOND,
-    components=boxes.HESSIAN, leading=("row", "col"), powers=(1, -2),
-)  # fmt: skip
-EIGENVALUES = Quantity(
-    "eigenvalues", "eigenvalues of the Hessian", SECOND,
-    components=boxes.EIGENVALUES, leading=("eigen",), powers=(1, -2),
-)  # fmt: skip
-
-
-def quantity_of(measure: Measure) -> Quantity:
-    """Return the scalar field of a measure."""
-    return Quantity(
-        measure.name,
-        measure.name.replace("_", " "),
-        measure.need,
-        measure=measure,
-        powers=measure.powers,
-        unit="rad" if measure.unit == "rad" else None,
-    )
 
 
 def gradient(data: Field, **options: Unpack[Options]) -> Any:
@@ -236,10 +202,15 @@ def measure(data: Field, name: str, **options: Unpack[Options]) -> Any:
 
 
 def _apply(data: Field, quantity: Quantity, chosen: Settings) -> Field:
+    check_type(data)
+    given, pint = plain(data)
+    return requantified(_plainly(given, quantity, chosen), pint)
+
+
+def _plainly(data: Field, quantity: Quantity, chosen: Settings) -> Field:
     if isinstance(data, xr.DataArray):
         return _field(data, quantity, chosen)
-    _check_type(data)
-    variables = _candidates(data, chosen)
+    variables = candidates(data, chosen)
     if not variables:
         raise InputError(
             "no numeric variable of the Dataset has the dimensions "
@@ -257,48 +228,6 @@ def _apply(data: Field, quantity: Quantity, chosen: Settings) -> Field:
     )
 
 
-def _check_type(data: object) -> None:
-    if not isinstance(data, xr.Dataset):
-        raise InputError(
-            f"an xarray DataArray or Dataset is needed, not {type(data).__name__}; "
-            "wrap the array as xr.DataArray(values, coords, dims)"
-        )
-
-
-def is_lazy(data: xr.DataArray) -> bool:
-    """Tell whether data is in Dask chunks; refuse what is neither those nor NumPy."""
-    values = data.variable.data
-    if not isinstance(values, da.Array | np.ndarray):
-        raise InputError(
-            f"data of type {type(values).__module__}.{type(values).__name__} is not supported; "
-            "convert it to NumPy or Dask"
-        )
-    return isinstance(values, da.Array)
-
-
-def _candidates(data: xr.Dataset, chosen: Settings) -> list[Hashable]:
-    """Return the variables of a Dataset that can be differentiated along the wanted dims."""
-    return [
-        name
-        for name, v in data.data_vars.items()
-        if v.dtype.kind in "biuf" and v.ndim and set(chosen.dims or ()) <= set(v.dims)
-    ]
-
-
-def the_variable(data: Field, chosen: Settings) -> xr.DataArray:
-    """Return the array to search: the data, or the only candidate of a Dataset."""
-    if isinstance(data, xr.DataArray):
-        return data
-    _check_type(data)
-    names = _candidates(data, chosen)
-    if len(names) != 1:
-        raise InputError(
-            f"the Dataset has {len(names)} variables that could be searched "
-            f"({', '.join(map(str, names)) or 'none'}); pass one of them, as in data['name']"
-        )
-    return data[names[0]]
-
-
 def _field(data: xr.DataArray, quantity: Quantity, chosen: Settings) -> xr.DataArray:
     grid = Grid.of(data, chosen)
     if quantity.measure is not None:
@@ -309,34 +238,12 @@ def _field(data: xr.DataArray, quantity: Quantity, chosen: Settings) -> xr.DataA
                 f"{quantity.name} makes a dimension {name!r}, which the array already has; "
                 f"rename it, as in .rename({name}='{name}_')"
             )
+    warn_units(data, grid, chosen, quantity)
     weights = Stencil.of(grid, chosen, quantity.need)
     dtype = chosen.result_dtype(data.dtype)
     lazy = is_lazy(data)
     result = (_lazy if lazy else _eager)(data.variable.data, weights, quantity, dtype)
-    return _labelled(result, data, grid, quantity)
-
-
-def unit_of(data: xr.DataArray, grid: Grid, quantity: Quantity) -> str | None:
-    """Return the unit of a quantity as text, None if the attributes do not tell it."""
-    if quantity.powers is None:
-        return quantity.unit
-    units = tuple(axis.unit for axis in grid.axes)
-    return unit_text(data.attrs.get("units"), units, quantity.powers)
-
-
-def _labelled(values: Any, data: xr.DataArray, grid: Grid, quantity: Quantity) -> xr.DataArray:
-    """Put dims, coords, name, attrs and units back, here and nowhere else."""
-    names = list(map(str, grid.names))
-    coords = dict(data.coords)
-    coords |= {name: names for name in quantity.leading if name != "eigen"}
-    attrs = {k: v for k, v in data.attrs.items() if k not in ("units", "standard_name")}
-    name = "the field" if data.name is None else data.name
-    label = str(data.attrs.get("long_name", name))
-    attrs["long_name"] = f"{quantity.long_name} of {label}"
-    unit = unit_of(data, grid, quantity)
-    if unit is not None:
-        attrs["units"] = unit
-    return xr.DataArray(values, coords, (*quantity.leading, *data.dims), data.name, attrs)
+    return labelled(result, data, grid, quantity, unit_attrs(data, grid, chosen, quantity))
 
 
 def _eager(values: Array, stencil: Stencil, quantity: Quantity, dtype: np.dtype[Any]) -> Array:

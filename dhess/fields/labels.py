@@ -1,0 +1,78 @@
+"""Labelled arrays in and out: what is accepted, and how labels are put back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+
+from dhess.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from dhess.fields.quantity import Quantity
+    from dhess.grid import Grid
+    from dhess.options import Settings
+
+    Field = xr.DataArray | xr.Dataset
+
+
+def check_type(data: object) -> None:
+    """Raise InputError for what is no DataArray and no Dataset."""
+    if not isinstance(data, xr.DataArray | xr.Dataset):
+        raise InputError(
+            f"an xarray DataArray or Dataset is needed, not {type(data).__name__}; "
+            "wrap the array as xr.DataArray(values, coords, dims)"
+        )
+
+
+def is_lazy(data: xr.DataArray) -> bool:
+    """Tell whether data is in Dask chunks; refuse what is neither those nor NumPy."""
+    values = data.variable.data
+    if not isinstance(values, da.Array | np.ndarray):
+        raise InputError(
+            f"data of type {type(values).__module__}.{type(values).__name__} is not supported; "
+            "convert it to NumPy or Dask"
+        )
+    return isinstance(values, da.Array)
+
+
+def candidates(data: xr.Dataset, chosen: Settings) -> list[Hashable]:
+    """Return the variables of a Dataset that can be differentiated along the wanted dims."""
+    return [
+        name
+        for name, v in data.data_vars.items()
+        if v.dtype.kind in "biuf" and v.ndim and set(chosen.dims or ()) <= set(v.dims)
+    ]
+
+
+def the_variable(data: Field, chosen: Settings) -> xr.DataArray:
+    """Return the array to search: the data, or the only candidate of a Dataset."""
+    if isinstance(data, xr.DataArray):
+        return data
+    check_type(data)
+    names = candidates(data, chosen)
+    if len(names) != 1:
+        raise InputError(
+            f"the Dataset has {len(names)} variables that could be searched "
+            f"({', '.join(map(str, names)) or 'none'}); pass one of them, as in data['name']"
+        )
+    return data[names[0]]
+
+
+def labelled(
+    values: Any, data: xr.DataArray, grid: Grid, quantity: Quantity, unit_attrs: dict[str, str]
+) -> xr.DataArray:
+    """Put dims, coords, name, attrs and units back, here and nowhere else."""
+    names = list(map(str, grid.names))
+    coords = dict(data.coords)
+    coords |= {name: names for name in quantity.leading if name != "eigen"}
+    attrs = {k: v for k, v in data.attrs.items() if k not in ("units", "standard_name")}
+    name = "the field" if data.name is None else data.name
+    label = str(data.attrs.get("long_name", name))
+    attrs["long_name"] = f"{quantity.long_name} of {label}"
+    attrs |= unit_attrs
+    return xr.DataArray(values, coords, (*quantity.leading, *data.dims), data.name, attrs)
