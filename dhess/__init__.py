@@ -35,7 +35,7 @@ from dhess.search import find_minimum
 if TYPE_CHECKING:
     from dhess import plot
     from dhess.cluster import local_cluster
-    from dhess.smooth import smooth
+    from dhess.smoothing import smooth
     from dhess.source import open  # noqa: A004
 
 __all__ = [
@@ -61,7 +61,11 @@ __all__ = [
 ]
 
 # What needs zarr, distributed, scipy or matplotlib is loaded when it is first asked for.
-_LATER = {"open": "dhess.source", "local_cluster": "dhess.cluster"}
+_LATER = {
+    "open": "dhess.source",
+    "local_cluster": "dhess.cluster",
+    "smooth": "dhess.smoothing",
+}
 
 
 def __getattr__(name: str) -> Any:

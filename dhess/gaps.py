@@ -109,22 +109,16 @@ def _any_nan(block: Block, region: tuple[Range, ...]) -> bool:
 
 def _felt(nan: Array, d: int, axis: AxisStencil, points: Range, begin: int) -> Array:
     """Return for the points of a range along a dimension whether a row of theirs touches NaN."""
-    first, last = _extent(axis, points)
-    count = np.zeros((*nan.shape[:d], nan.shape[d] + 1, *nan.shape[d + 1 :]), np.int32)
-    np.cumsum(nan, axis=d, out=count[(*(slice(None),) * d, slice(1, None))])
-    felt: Array = count.take(last - begin, axis=d) > count.take(first - begin, axis=d)
-    return felt
-
-
-def _extent(axis: AxisStencil, points: Range) -> tuple[Array, Array]:
-    """Return for each point the range of indices that its rows and itself read."""
-    index = np.arange(*points)
-    first, last = index, index + 1
-    for op in axis.operators:
-        starts, weights = op.rows(index)
-        width = weights.shape[1] - np.argmax(weights[:, ::-1] != 0, axis=1)
-        first, last = np.minimum(first, starts), np.maximum(last, starts + width)
-    return first, last
+    seen = np.moveaxis(nan, d, 0)
+    shape = (points[1] - points[0], *seen.shape[1:])
+    felt = np.zeros(shape, bool)
+    low, high = (min(max(i, points[0]), points[1]) for i in axis.regular)
+    for shift in range(-axis.reach, axis.reach + 1):
+        felt[low - points[0] : high - points[0]] |= seen[low + shift - begin : high + shift - begin]
+    for i in (*range(points[0], low), *range(high, points[1])):
+        first, last = axis.nodes(i, i + 1)
+        felt[i - points[0]] = seen[first - begin : last - begin].any(axis=0)
+    return np.moveaxis(felt, 0, d)
 
 
 def rows_near(

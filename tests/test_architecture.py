@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 ORDER = (
     "errors", "options", "units", "grid", "stencil", "kernels", "measures", "tables", "block",
     "jobs", "gaps", "tiles", "passes", "halo", "fields",
-    "answer", "search", "smooth", "source", "sink", "cluster", "plot", "report", "demo", "cli",
+    "answer", "search", "smoothing", "source", "sink", "cluster", "plot", "report", "demo", "cli",
 )  # fmt: skip
 ROOT = Path(dhess.__file__).parent
 HEAVY = ["matplotlib", "distributed", "zarr", "pydantic", "click", "rich", "h5netcdf", "fastapi"]

@@ -139,6 +139,22 @@ def derive_mixed(out, x, p, k, i, l, j, plus, minus, factor, counts):  # type: i
 
 
 @inner
+def derive_twice(out, line, x, p, k, i, r, j, plus, minus, factor, counts):  # type: ignore[no-untyped-def]
+    """Out = D_r D_k x for the axis r of the row, which has the same weights all along it.
+
+    D_k is taken first, on the row and its neighbours, and kept in ``line``: wide rows of p and q
+    weights cost p + q of them for each point, and not p q.
+    """
+    low, high = 0, 0
+    for t in range(counts[0, r, j]):
+        low = min(low, plus[0, r, j, t], minus[0, r, j, t])
+        high = max(high, plus[0, r, j, t], minus[0, r, j, t])
+    part = line[: out.size + high - low]
+    derive(part, x, p + low, 0, k, i, plus, minus, factor, counts)
+    derive(out, part, -low, 0, r, j, plus, minus, factor, counts)
+
+
+@inner
 def derive_along(out, x, p, o, weights, first, width):  # type: ignore[no-untyped-def]
     """Out[j] = sum over t of weights[o, t, first + j] (x[p + t + j] - x[p + j]).
 

@@ -14,6 +14,7 @@ from dhess.kernels.rows import (
     derive,
     derive_along,
     derive_mixed,
+    derive_twice,
     norm_3,
     twisted_1,
     twisted_3,
@@ -108,7 +109,7 @@ class Work(NamedTuple):
         n = box.along.size
         return cls(
             rows=np.empty((n + n * (n + 1) // 2 + 1, SPAN)),
-            line=np.empty(SPAN + box.weights.shape[1]),
+            line=np.empty(SPAN + max(box.weights.shape[1], 2 * box.plus.shape[3])),
             raw=np.empty(SPAN),
             matrix=np.empty((n, n)),
             spectrum=np.empty(n),
@@ -117,8 +118,20 @@ class Work(NamedTuple):
         )
 
 
+@inner
+def mix(out, line, x, p, k, i, l, j, last, along, plus, minus, factor, counts):  # type: ignore[no-untyped-def]
+    """Write f_kl along a row, at index i of axis k and j of axis l."""
+    wide = counts[0, k, i] > 1 and counts[0, l, j] > 1
+    if wide and along[l] == last:
+        derive_twice(out, line, x, p, k, i, l, j, plus, minus, factor, counts)
+    elif wide and along[k] == last:
+        derive_twice(out, line, x, p, l, j, k, i, plus, minus, factor, counts)
+    else:
+        derive_mixed(out, x, p, k, i, l, j, plus, minus, factor, counts)
+
+
 @merged
-def across(box, x, p, index, rows, size):  # type: ignore[no-untyped-def]
+def across(box, x, p, index, rows, size, line):  # type: ignore[no-untyped-def]
     """Write the derivatives that have the same weights all along the row."""
     along, even, row = box.along, box.even, box.row
     plus, minus, factor, counts = box.plus, box.minus, box.factor, box.counts
@@ -137,7 +150,8 @@ def across(box, x, p, index, rows, size):  # type: ignore[no-untyped-def]
                 if l != row:
                     j = 0 if even else index[along[l]]
                     out = rows[pair_index(k, l, n), :size]
-                    derive_mixed(out, x, p, k, i, l, j, plus, minus, factor, counts)
+                    last = index.size - 1
+                    mix(out, line, x, p, k, i, l, j, last, along, plus, minus, factor, counts)
 
 
 @merged
@@ -260,7 +274,7 @@ def place_of(base, index, strides):  # type: ignore[no-untyped-def]
 def derivative_rows(box, metric, x, index, size, work):  # type: ignore[no-untyped-def]
     """Write all derivatives that the box wants along a span."""
     p = place_of(box.base, index, box.strides)
-    across(box, x, p, index, work.rows, size)
+    across(box, x, p, index, work.rows, size, work.line)
     if box.row >= 0:
         lengthwise(box, x, p, index, work.rows, size, work.line)
     bend(metric, box, work.rows, index, size)

@@ -1,59 +1,25 @@
-"""The models behind ``--json``: frozen, versioned, and closed to unknown keys."""
+"""What ``dhess find``, ``dhess field`` and ``dhess measures`` tell."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from dhess.errors import InputError
-from dhess.grid import Grid
 from dhess.measures import MEASURES
-from dhess.options import settings
+from dhess.report.base import Coordinate, Model, Number, Report, block_of, plain_value, text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     import xarray as xr
 
-SCHEMA_VERSION: Final = 1
-"""Raised when a key changes its name or meaning; a new key alone does not raise it."""
-
-
-def _finite(value: Any) -> float | None:
-    """Return a plain float, or none for NaN, infinity and none."""
-    return float(value) if value is not None and math.isfinite(value) else None
-
-
-def _plain(value: Any) -> Any:
-    """Return a coordinate's value as JSON can hold it, exact: dates as ISO 8601 text."""
-    if isinstance(value, np.datetime64):
-        return None if np.isnat(value) else str(value)
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    value = value.item() if isinstance(value, np.generic) else value
-    return _finite(value) if isinstance(value, float) else value
-
-
-Number = Annotated[float | None, BeforeValidator(_finite)]
-Coordinate = Annotated[int | float | str | None, BeforeValidator(_plain)]
 Kind = Literal["minimum", "maximum", "saddle", "degenerate"]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Report(_Model):
-    """What every report begins with."""
-
-    schema_version: Literal[1] = SCHEMA_VERSION
-    dhess_version: str = Field(default_factory=lambda: version("dhess"))
-
-
-class Answer(_Model):
+class Answer(Model):
     """One place that a search found."""
 
     rank: int
@@ -84,7 +50,13 @@ class FindReport(Report):
     dims: tuple[str, ...]
     differentiated: tuple[str, ...]
     units: dict[str, str]
-    """Where known: of each dimension, of "value" and of "field"."""
+    """Where known: of each dimension, and of "value", "field", "gradient", "hessian" and
+    "eigenvalues"."""
+    component_units: dict[str, dict[str, str]] = {}
+    """Of "gradient" and "hessian" by row ("x") or by row and column ("y,x"), where they differ."""
+    smoothed: str | None = None
+    """Standard deviations of the Gaussian that the field was smoothed with before."""
+    note: str | None = None
     points: int
     """Points that were searched."""
     nan_points: int
@@ -107,9 +79,10 @@ class FindReport(Report):
         named = [str(dim) for dim in result["dim"].values]
         units = {
             str(name): str(result[name].attrs["units"])
-            for name in (*named, "value", "field")
+            for name in (*named, "value", "field", "gradient", "hessian", "eigenvalues")
             if "units" in result[name].attrs
         }
+        by_row = {name: components(result[name].attrs) for name in ("gradient", "hessian")}
         found = (result["index"].values >= 0).all(axis=1)  # a lazy search keeps k ranks, some blank
         return cls(
             dhess_version=str(attrs.pop("dhess_version", version("dhess"))),
@@ -117,10 +90,13 @@ class FindReport(Report):
             measure=str(attrs.pop("measure", "")),
             points=int(attrs.pop("points", 0)),
             nan_points=int(attrs.pop("nan_points", 0)),
-            options=attrs,
+            smoothed=text(attrs.pop("smoothed", None)),
+            note=text(attrs.pop("note", None)),
+            options={name: plain_value(value) for name, value in attrs.items()},
             dims=tuple(named),
             differentiated=tuple(str(dim) for dim in result["row"].values),
             units=units,
+            component_units={name: each for name, each in by_row.items() if each},
             answers=tuple(_answer(result.isel(rank=k)) for k in np.flatnonzero(found)),
         )
 
@@ -131,7 +107,7 @@ def _answer(one: xr.Dataset) -> Answer:
         rank=int(one["rank"]),
         value=one["value"].item(),
         field=one["field"].item(),
-        at={dim: _plain(one[dim].values[()]) for dim in dims},
+        at={dim: plain_value(one[dim].values[()]) for dim in dims},
         index=dict(zip(dims, one["index"].values.tolist(), strict=True)),
         kind=one["kind"].item(),
         gradient=dict(zip(rows, one["gradient"].values.tolist(), strict=True)),
@@ -153,6 +129,13 @@ class FieldReport(Report):
     shape: tuple[int, ...]
     dtype: str
     units: str | None
+    component_units: dict[str, str] = {}
+    """By row ("x") or by row and column ("y,x"), where they differ."""
+    datetime_unit: str | None = None
+    """Unit of derivatives along times; none where there are none."""
+    smoothed: str | None = None
+    """Standard deviations of the Gaussian that the data was smoothed with before."""
+    note: str | None = None
     chunks: tuple[int, ...]
     """Largest block of each dimension, which is the chunk that was stored."""
     bytes: int
@@ -177,105 +160,17 @@ class FieldReport(Report):
             dims=tuple(map(str, da.dims)),
             shape=da.shape,
             dtype=str(da.dtype),
-            units=_text(da.attrs.get("units")),
-            chunks=_block(da),
+            units=text(da.attrs.get("units")),
+            component_units=components(da.attrs),
+            datetime_unit=text(da.attrs.get("datetime_unit")),
+            smoothed=text(da.attrs.get("smoothed")),
+            note=text(da.attrs.get("note")),
+            chunks=block_of(da),
             bytes=da.nbytes,
         )
 
 
-class AxisInfo(_Model):
-    """One dimension of an array."""
-
-    name: str
-    size: int
-    first: Coordinate
-    last: Coordinate
-    """First and last coordinate; none where there is no coordinate."""
-    spacing: Literal["even", "uneven"] | None
-    step_min: Number
-    step_max: Number
-    """Smallest and largest distance between neighbours; 1 without a coordinate."""
-    units: str | None
-    problem: str | None
-    """Why no derivative can be taken along it."""
-
-
-class InfoReport(Report):
-    """What ``dhess info`` prints."""
-
-    report: Literal["info"] = "info"
-    source: str
-    name: str
-    long_name: str | None
-    units: str | None
-    dims: tuple[str, ...]
-    shape: tuple[int, ...]
-    dtype: str
-    bytes: int
-    """In memory, uncompressed."""
-    stored_chunks: tuple[int, ...] | None
-    stored_shards: tuple[int, ...] | None
-    block: tuple[int, ...]
-    """Largest Dask block."""
-    blocks: int
-    """Number of Dask blocks."""
-    axes: tuple[AxisInfo, ...]
-    nan_share: Number = None
-    """Part of the points that are NaN; none unless it was asked for, since it reads everything."""
-
-    @classmethod
-    def from_array(
-        cls, da: xr.DataArray, *, source: str = "", nan_share: float | None = None
-    ) -> InfoReport:
-        """Describe an array from its metadata and coordinates, without reading its values.
-
-        Examples
-        --------
-        >>> import numpy as np, xarray as xr
-        >>> da = xr.DataArray(np.zeros((4, 5)), {"x": [0.0, 1.0, 2.0, 4.0, 8.0]}, ("y", "x"))
-        >>> [(axis.spacing, axis.step_max) for axis in InfoReport.from_array(da).axes]
-        [('even', 1.0), ('uneven', 4.0)]
-        """
-        blocks = da.chunks or ((),)
-        return cls(
-            source=source,
-            name=str(da.name),
-            long_name=_text(da.attrs.get("long_name")),
-            units=_text(da.attrs.get("units")),
-            dims=tuple(map(str, da.dims)),
-            shape=da.shape,
-            dtype=str(da.dtype),
-            bytes=da.nbytes,
-            stored_chunks=_sizes(da.encoding.get("chunks") or da.encoding.get("chunksizes")),
-            stored_shards=_sizes(da.encoding.get("shards")),
-            block=_block(da),
-            blocks=math.prod(max(1, len(along)) for along in blocks),
-            axes=tuple(_axis(da, str(dim)) for dim in da.dims),
-            nan_share=nan_share,
-        )
-
-
-def _axis(da: xr.DataArray, dim: str) -> AxisInfo:
-    known = dim in da.coords and da.sizes[dim] > 0
-    steps, problem = None, None
-    try:
-        steps = np.abs(Grid.of(da, settings(dims=(dim,))).axes[0].steps())
-    except InputError as error:
-        problem = str(error)
-    return AxisInfo(
-        name=dim,
-        size=da.sizes[dim],
-        first=da[dim].values[0] if known else None,
-        last=da[dim].values[-1] if known else None,
-        spacing=None if steps is None else "even" if steps.size == 1 else "uneven",
-        step_min=None if steps is None else steps.min(),
-        step_max=None if steps is None else steps.max(),
-        units=_text(da[dim].attrs.get("units")) if dim in da.coords else None,
-        problem=problem,
-    )
-
-
-class MeasureInfo(_Model):
+class MeasureInfo(Model):
     """One row of the table of measures."""
 
     name: str
@@ -318,16 +213,13 @@ class MeasuresReport(Report):
         )
 
 
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+def components(attrs: Mapping[Any, Any]) -> dict[str, str]:
+    """Return the units by component that the attributes of a gradient or Hessian tell.
 
-
-def _block(da: xr.DataArray) -> tuple[int, ...]:
-    return tuple(max(along) for along in da.chunks) if da.chunks else da.shape
-
-
-def _sizes(stored: object) -> tuple[int, ...] | None:
-    """Return stored chunk sizes; none for a contiguous array."""
-    if isinstance(stored, Mapping):
-        stored = tuple(stored.values())
-    return tuple(int(n) for n in stored) if isinstance(stored, tuple | list) else None
+    Examples
+    --------
+    >>> components({"component_units": "time: K s-1; x: K m-1"})
+    {'time': 'K s-1', 'x': 'K m-1'}
+    """
+    pairs = (part.rpartition(": ") for part in attrs.get("component_units", "").split("; "))
+    return {name: unit for name, _, unit in pairs if name}

@@ -155,7 +155,7 @@ def written(value: object) -> str:
         numbers = numbers[:1]
     # Rounding beside numbers of size one says nothing.
     size = np.nanmax(np.abs(numbers), initial=0)
-    numbers = np.where(np.abs(numbers) < 1e-9 * size, 0.0, numbers)
+    numbers = np.where(np.abs(numbers) <= 1e-9 * size, 0.0, numbers)
     shown = " ".join(f"{x:.6g}" for x in numbers[:5])
     return shown + (" …" if numbers.size > 5 else "")
 

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dhess.errors import DhessError, GridError, InputError
-from dhess.smooth import smooth
+from dhess.smoothing import smooth
 from dhess.tiles import TILE
 
 from .strategies import chunkings, holes
@@ -657,3 +657,16 @@ def test_import_of_dhess_leaves_scipys_filters_alone(
         env=fresh_process_environment, cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.stdout.strip(), done.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("first", ["dhess", "dhess.smoothing", "dhess.smoothing.convolution"])
+def test_the_name_stays_the_function(
+    first: str, fresh_process_environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Loading the folder of that name must not put the module in the function's place."""
+    code = f"import {first}, dhess; dhess.smooth; print(*[type(dhess.smooth).__name__] * 2)"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=fresh_process_environment, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout.strip(), done.stderr) == ("function function", "")

@@ -16,7 +16,7 @@ from dhess.fields.labels import candidates, check_type, is_lazy
 from dhess.grid import Grid
 from dhess.grid.coordinate import is_time
 from dhess.options import LARGEST_STEP, LEAST_STEP, Options, Settings, is_number, settings
-from dhess.smooth.convolution import Kernel, Smoothing, of_blocks, of_memory
+from dhess.smoothing.convolution import Kernel, Smoothing, of_blocks, of_memory
 from dhess.units import plain, requantified
 
 if TYPE_CHECKING:
@@ -93,11 +93,10 @@ def smooth(
     --------
     A wave of wavelength L keeps exp(−2 (πσ/L)²) of its amplitude:
 
-    >>> import numpy as np, xarray as xr
-    >>> from dhess.smooth import smooth
+    >>> import numpy as np, xarray as xr, dhess
     >>> lon = np.arange(0.0, 360.0, 2.0)
     >>> wave = xr.DataArray(np.cos(np.radians(4 * lon)), {"lon": lon}, "lon")
-    >>> smoothed = smooth(wave, {"lon": 15.0}, period={"lon": 360.0})
+    >>> smoothed = dhess.smooth(wave, {"lon": 15.0}, period={"lon": 360.0})
     >>> round(float(smoothed[0]), 3), round(float(np.exp(-2 * (np.pi * 15 / 90) ** 2)), 3)
     (0.578, 0.578)
     >>> smoothed.attrs["smoothed"]

@@ -1,0 +1,121 @@
+"""What each axis of an array is: spacing, units, calendar, and where a derivative reaches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from dhess.errors import GridError, InputError
+from dhess.grid import Axis, Grid
+from dhess.grid.coordinate import unevenness
+from dhess.grid.sphere import NAMES, conventional, turn
+from dhess.options import ORDERS, TIMES, settings
+from dhess.report.base import Coordinate, Model, Number, text
+from dhess.stencil import EVERYTHING, Stencil
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    import xarray as xr
+
+SECONDS: Final = dict(zip(TIMES, (86400.0, 3600.0, 60.0, 1.0, 1e-3, 1e-6, 1e-9), strict=True))
+SEAM: Final = 1e-6
+"""By how much of a step the gap at the seam of an uneven axis may leave the range of the steps."""
+
+
+class AxisInfo(Model):
+    """One dimension of an array."""
+
+    name: str
+    size: int
+    first: Coordinate
+    last: Coordinate
+    """First and last coordinate; none where there is no coordinate."""
+    direction: Literal["ascending", "descending"] | None = None
+    spacing: Literal["even", "uneven"] | None
+    uneven_by: Number = None
+    """Largest distance of a point from its place on an even axis of the same ends, in mean steps;
+    0 if the spacing is even."""
+    step_min: Number
+    step_max: Number
+    """Smallest and largest distance between neighbours, in `datetime_unit` along times; 1 without a
+    coordinate."""
+    units: str | None
+    calendar: str | None = None
+    """Of times and dates; "standard" for those that NumPy knows."""
+    datetime_unit: str | None = None
+    """What suits times with such steps, of those that the option of that name takes."""
+    period: Number = None
+    """Length after which it starts over, if it is a longitude that goes once around."""
+    repeats: bool = False
+    """Whether its last point is its first one again, one period later."""
+    halo: dict[str, int] = {}
+    """Cells that a block needs of its neighbours, by order; orders too high for the axis left
+    out."""
+    problem: str | None
+    """Why no derivative can be taken along it."""
+
+
+def read_axes(da: xr.DataArray) -> tuple[AxisInfo, ...]:
+    """Describe every dimension of an array.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> days = np.array(["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"], "M8[ns]")
+    >>> (time,) = read_axes(xr.DataArray(np.zeros(4), {"time": days}, "time"))
+    >>> time.spacing, time.step_max, time.datetime_unit, time.calendar
+    ('even', 1.0, 'D', 'standard')
+    """
+    return tuple(_describe(da, dim) for dim in da.dims)
+
+
+def _describe(da: xr.DataArray, dim: Hashable) -> AxisInfo:
+    known = dim in da.coords and da.sizes[dim] > 0
+    values = da[dim].values if known else None
+    facts: dict[str, Any] = {
+        "name": str(dim),
+        "size": da.sizes[dim],
+        "first": None if values is None else values[0],
+        "last": None if values is None else values[-1],
+        "units": text(da[dim].attrs.get("units")) if dim in da.coords else None,
+    }
+    try:
+        axis = the_axis(da, dim)
+    except InputError as error:
+        nothing = dict.fromkeys(("spacing", "step_min", "step_max"))
+        return AxisInfo(**facts, **nothing, problem=str(error))
+    halo = _halos(axis)
+    steps = np.abs(axis.steps())
+    signed = axis.step if axis.step is not None else axis.steps()[0]
+    period, repeats = _around(da, dim, axis)
+    return AxisInfo(
+        **facts,
+        direction=None if axis.size < 2 else "ascending" if signed > 0 else "descending",
+        spacing="even" if axis.uniform else "uneven",
+        uneven_by=0.0 if axis.offsets is None else unevenness(axis.offsets) / steps.mean(),
+        step_min=steps.min(),
+        step_max=steps.max(),
+        calendar=_calendar(values) if axis.is_time else None,
+        datetime_unit=_time_unit(axis) if axis.is_time else None,
+        period=period,
+        repeats=repeats,
+        halo=halo,
+        problem=None if halo else _too_short(axis),
+    )
+
+
+def the_axis(da: xr.DataArray, dim: Hashable) -> Axis:
+    """Return the axis of a dimension, times in the unit that suits their steps.
+
+    Raises
+    ------
+    InputError
+        If no derivative can be taken along it.
+    """
+    axis = Grid.of(da, settings(dims=(dim,))).axes[0]
+    if not axis.is_time:
+        return axis
+    return Grid.of(da, settings(dims=(dim,), datetime_unit=_time_unit(axis))).axes[0]
