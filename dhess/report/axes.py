@@ -9,20 +9,26 @@ import numpy as np
 
 from dhess.errors import GridError, InputError
 from dhess.grid import Axis, Grid
+from dhess.grid.axis import TIME_UNITS
 from dhess.grid.coordinate import unevenness
 from dhess.grid.sphere import NAMES, conventional, turn
 from dhess.options import ORDERS, TIMES, settings
 from dhess.report.base import Coordinate, Model, Number, text
-from dhess.stencil import EVERYTHING, Stencil
+from dhess.stencil import EVERYTHING, SLOPES, Need, Stencil
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     import xarray as xr
 
+    from dhess.grid.sphere import Role
+
 SECONDS: Final = dict(zip(TIMES, (86400.0, 3600.0, 60.0, 1.0, 1e-3, 1e-6, 1e-9), strict=True))
 SEAM: Final = 1e-6
 """By how much of a step the gap at the seam of an uneven axis may leave the range of the steps."""
+
+ENOUGH: Final = 2 * max(ORDERS)
+"""Points of an axis that tell how wide its stencils are."""
 
 
 class AxisInfo(Model):
@@ -87,7 +93,6 @@ def _describe(da: xr.DataArray, dim: Hashable) -> AxisInfo:
     except InputError as error:
         nothing = dict.fromkeys(("spacing", "step_min", "step_max"))
         return AxisInfo(**facts, **nothing, problem=str(error))
-    halo = _halos(axis)
     steps = np.abs(axis.steps())
     signed = axis.step if axis.step is not None else axis.steps()[0]
     period, repeats = _around(da, dim, axis)
@@ -98,12 +103,12 @@ def _describe(da: xr.DataArray, dim: Hashable) -> AxisInfo:
         uneven_by=0.0 if axis.offsets is None else unevenness(axis.offsets) / steps.mean(),
         step_min=steps.min(),
         step_max=steps.max(),
-        calendar=_calendar(values) if axis.is_time else None,
-        datetime_unit=_time_unit(axis) if axis.is_time else None,
+        calendar=_calendar(values[0]) if values is not None and axis.is_time else None,
+        datetime_unit=time_unit(axis),
         period=period,
         repeats=repeats,
-        halo=halo,
-        problem=None if halo else _too_short(axis),
+        halo=_halos(axis),
+        problem=_problem(axis),
     )
 
 
@@ -115,7 +120,74 @@ def the_axis(da: xr.DataArray, dim: Hashable) -> Axis:
     InputError
         If no derivative can be taken along it.
     """
-    axis = Grid.of(da, settings(dims=(dim,))).axes[0]
-    if not axis.is_time:
+    axis = Grid.of(da, settings(dims=(dim,), datetime_unit="s")).axes[0]
+    if not axis.is_time or axis.size < 2:
         return axis
-    return Grid.of(da, settings(dims=(dim,), datetime_unit=_time_unit(axis))).axes[0]
+    least = np.abs(axis.steps()).min() * (1 + 1e-9)
+    suits = next((unit for unit in TIMES if SECONDS[unit] <= least), "ns")
+    return Grid.of(da, settings(dims=(dim,), datetime_unit=suits)).axes[0]
+
+
+def time_unit(axis: Axis) -> str | None:
+    """Return what the option ``datetime_unit`` calls the unit of an axis, none if it is no time."""
+    if not axis.is_time:
+        return None
+    return next(name for name, unit in TIME_UNITS.items() if unit == axis.unit)
+
+
+def known_as(da: xr.DataArray, role: Role) -> list[Hashable]:
+    """Return the dimensions that their name or the CF conventions call latitude or longitude."""
+    return [dim for dim in da.dims if str(dim).lower() in NAMES[role]] or conventional(da, role)
+
+
+def _halos(axis: Axis) -> dict[str, int]:
+    """Return the halo by order; that of an axis does not depend on how long it goes on."""
+    halos = {}
+    for order in ORDERS:
+        try:
+            halos[str(order)] = _stencil(axis, EVERYTHING, order).axes[0].halo
+        except GridError:
+            break
+    return halos
+
+
+def _stencil(axis: Axis, need: Need, order: int = 2) -> Stencil:
+    size = min(axis.size, ENOUGH)
+    offsets = None if axis.offsets is None else axis.offsets[:size]
+    short = replace(axis, position=0, size=size, offsets=offsets)
+    return Stencil.of(Grid((short,), (axis.name,), (size,)), settings(order=order), need)
+
+
+def _problem(axis: Axis) -> str | None:
+    try:
+        _stencil(axis, SLOPES)
+    except GridError as error:
+        return str(error)
+    return None
+
+
+def _calendar(first: Any) -> str:
+    return str(getattr(first, "calendar", "standard"))
+
+
+def _around(da: xr.DataArray, dim: Hashable, axis: Axis) -> tuple[float | None, bool]:
+    """Return the period of a longitude that goes once around, and whether its end repeats."""
+    around = turn(axis.unit)
+    if dim not in da.coords or axis.size < 3 or not around or dim not in known_as(da, "longitude"):
+        return None, False
+    steps = np.abs(axis.steps())
+    gap = around - float(axis.span)
+    if abs(gap) <= SEAM * steps.min():
+        return around, True
+    return (around, False) if _closes(da, dim, around, gap, steps) else (None, False)
+
+
+def _closes(
+    da: xr.DataArray, dim: Hashable, around: float, gap: float, steps: np.ndarray[Any, Any]
+) -> bool:
+    """Tell whether the step over the seam is as the others are."""
+    try:
+        wrapped = Grid.of(da, settings(dims=(dim,), period={dim: around})).axes[0]
+    except GridError:
+        return False
+    return wrapped.uniform or steps.min() * (1 - SEAM) <= gap <= steps.max() * (1 + SEAM)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -112,6 +112,57 @@ def uneven(scale: Scale) -> Iterator[Ratio]:
     )
 
 
+def orders(scale: Scale) -> Iterator[Ratio]:
+    """What wider stencils cost, for each weight of theirs."""
+    case = Case.of(scale.cube)
+    settle(case, "dhess")
+    for order in (4, 6, 8):
+        wide = partial(_search, case, order=order)
+        _expect(case, wide)
+        taken = in_pairs(partial(DHESS.search, case), wide, max(scale.few, 3))
+        wider = weights(order) / weights(2)
+        yield Ratio(
+            f"order {order}: cost per weight ({weights(order)} weights) ÷ that of order 2",
+            f"{_quotient(taken)} ÷ {wider:.3g}", taken.ratio / wider, at_most(1.5),
+        )  # fmt: skip
+
+
+def weights(order: int) -> int:
+    """Weights of a Hessian's stencil in three dimensions, inside: of f_kk, and of f_kl = D_k D_l.
+
+    >>> weights(2), weights(8)
+    (21, 219)
+    """
+    return 3 * (order + 1) + 3 * order * order
+
+
+def options(scale: Scale) -> Iterator[Ratio]:
+    """What options cost that change nothing, or little, on this field."""
+    case = Case.of(scale.cube)
+    settle(case, "dhess")
+    period = {dim: float(size) for dim, size in zip(case.dims, case.x.shape, strict=True)}
+    for what, given, limit in (
+        ('`nan="adapt"` on data without NaN', {"nan": "adapt"}, at_most(1.5)),
+        ("`period=` of all axes", {"period": period}, None),
+    ):
+        other = partial(_search, case, **given)
+        _expect(case, other)
+        taken = in_pairs(partial(DHESS.search, case), other, scale.repeat)
+        yield Ratio(f"{what} ÷ without", _quotient(taken), taken.ratio, limit)
+
+
+def _search(case: Case, **given: Any) -> tuple[int, ...]:
+    import dhess
+
+    found = dhess.find_minimum(case.da, **given).isel(rank=0)
+    return tuple(int(i) for i in found["index"])
+
+
+def _expect(case: Case, search: Callable[[], tuple[int, ...]]) -> None:
+    if (found := search()) != case.centre:
+        raise AssertionError(f"ended at {found}, the flattest point is {case.centre}")
+
+
 def imports(scale: Scale) -> Iterator[Ratio]:
     ours, theirs = "dhess", "xarray, dask.array, numba"
     for modules in (ours, theirs):
@@ -136,6 +187,8 @@ BENCHMARKS: dict[str, Callable[[Scale], Iterator[Ratio | Cost]]] = {
     "alone": alone,
     "costs": costs,
     "uneven": uneven,
+    "orders": orders,
+    "options": options,
     "imports": imports,
     "first-call": first_call,
 }
