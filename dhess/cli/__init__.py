@@ -11,6 +11,8 @@ import logging
 import os
 import sys
 import traceback
+import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,10 +23,10 @@ from dhess.cli.field import field
 from dhess.cli.find import find
 from dhess.cli.info import info
 from dhess.cli.measures import measures
-from dhess.errors import DhessError
+from dhess.errors import DhessError, DhessWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 TRACEBACK = "DHESS_TRACEBACK"
 """Environment variable that has the same effect as ``--traceback``."""
@@ -73,6 +75,7 @@ Examples:
   dhess demo
   dhess info run.zarr::temperature
   dhess find run.zarr::temperature --k 5
+  dhess find sst.nc --geometry sphere --period lon=360 --nan adapt
   dhess field run.zarr::temperature --measure slope --out slope.zarr
 
 \b
@@ -120,7 +123,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = list(sys.argv[1:] if argv is None else argv)
     _show_log()
     try:
-        code = commands.main(args, prog_name="dhess", standalone_mode=False)
+        with _warnings_in_one_line():
+            code = commands.main(args, prog_name="dhess", standalone_mode=False)
     except Exception as error:  # noqa: BLE001  (the last line of defence: no traceback by default)
         if "--traceback" in args or os.environ.get(TRACEBACK):
             traceback.print_exc()
@@ -142,6 +146,25 @@ def _show_log() -> None:
         handler.setFormatter(logging.Formatter("dhess: %(message)s"))
         log.addHandler(handler)
         log.setLevel(logging.INFO)
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Write each of our warnings once, as a line on stderr; those of others stay as they are."""
+    said: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DhessWarning)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+            if not issubclass(category, DhessWarning):
+                others(message, category, *rest, **more)
+            elif (sentence := _one_line(str(message))) not in said:
+                said.add(sentence)
+                click.echo(f"dhess: warning: {sentence}", err=True)
+
+        warnings.showwarning = show
+        yield
 
 
 def _explain(error: Exception) -> int:

@@ -26,7 +26,10 @@ TENSORS = ("gradient", "hessian", "eigenvalues")
 Examples:
   dhess field run.zarr::temperature --measure slope --out slope.zarr
   dhess field run.zarr::temperature --measure gradient --out gradient.zarr
-  dhess field dem.nc --dims y,x --measure hessian --out hessian.zarr --overwrite""",
+  dhess field dem.nc --dims y,x --measure hessian --out hessian.zarr --overwrite
+  dhess field sst.nc -m slope --dims lat,lon --geometry sphere --nan adapt --out slope.zarr
+  dhess field run.zarr -m gradient --order 6 --datetime-unit h --out gradient.zarr
+  dhess field dem.nc -m laplacian --smooth x=90,y=90 --out laplacian.zarr""",
 )
 @click.option(
     "-m", "--measure", default="hessian_norm", show_default=True, metavar="NAME",

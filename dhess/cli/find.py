@@ -15,6 +15,9 @@ Examples:
   dhess find run.zarr::temperature
   dhess find run.zarr::temperature --k 10 --measure slope --plot flattest.png
   dhess find dem.nc --dims y,x --sel time=0:12 --exclude-edges
+  dhess find sst.nc --geometry sphere --period lon=360 --nan adapt --dims lat,lon
+  dhess find run.zarr --order 4 --datetime-unit h --scale time=6,x=1000,y=1000
+  dhess find dem.nc --smooth x=90,y=90 --measure slope --plot level.png
   dhess find big.zarr --workers 8 --memory-limit 4GB
   dhess find big.zarr --scheduler tcp://127.0.0.1:8786
   dhess find dem.nc --json - | python -m json.tool""",
@@ -56,6 +59,7 @@ def find(
     The table shows the coordinates, the field's value, and how it curves there.
     """
     from dhess import plot
+    from dhess.cli.describing import described, titled
     from dhess.report import FindReport
     from dhess.search import find_minimum
 
@@ -66,5 +70,5 @@ def find(
     with job.running(da, "find"):
         result = find_minimum(da, measure, k=k, exclude_edges=exclude_edges, **job.options)
         if plot_file is not None:
-            plot.answer(da, result, path=plot_file)
-    emit(FindReport.from_dataset(result), json_file)
+            plot.answer(titled(da), result, path=plot_file)
+    emit(FindReport.from_dataset(described(result, da, job.options)), json_file)

@@ -20,7 +20,10 @@ Examples:
 @json_option
 @source_options
 def info(job: Job, nan_share: bool, json_file: str | None, overwrite: bool) -> None:
-    """Describe SRC: shape, chunks, coordinates, and along which dimensions it has a derivative.
+    """Describe SRC: what is stored, what its axes are, and which options suit it.
+
+    Spacing, units, calendar and direction of every axis; whether a longitude goes around; which
+    axes are latitude and longitude; what a search would read.
 
     SRC is PATH or PATH::VARIABLE: a Zarr store or a NetCDF file, local or any fsspec URL.
     Only metadata and coordinates are read, unless --nan-share is given.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dhess.cli.compute import Place, computing
+from dhess.cli.reading import chunks, index, names, pairs
 from dhess.errors import InputError, suggest
 
 if TYPE_CHECKING:
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
     import xarray as xr
 
 OPERATOR = (
-    "dims", "order", "scheme", "period", "spacing", "nan", "geometry", "datetime_unit", "dtype",
+    "dims", "order", "scheme", "period", "spacing", "scale", "nan", "geometry", "latitude",
+    "longitude", "radius", "datetime_unit", "dtype",
 )  # fmt: skip
 """Options that go to the library by the same name."""
+SMOOTHING = ("period", "spacing", "nan", "datetime_unit")
+"""Those among them that smoothing takes too."""
 PLACE = ("workers", "memory_limit", "scheduler", "tls_ca", "tls_cert", "tls_key")
 
 
@@ -34,12 +38,25 @@ class Job:
     options: dict[str, Any]
     """Keyword arguments of the library; an option that was not given is left out."""
     place: Place
+    smooth: dict[str, float] | None = None
+    """Standard deviations of the Gaussian to smooth with, in units of the coordinates."""
 
     def open(self) -> xr.DataArray:
-        """Open the source lazily and select from it."""
+        """Open the source lazily, select from it, and smooth what is selected."""
         from dhess import source
 
-        return select(source.open(self.source, chunks=self.chunks), self.sel)
+        data = select(source.open(self.source, chunks=self.chunks), self.sel)
+        return data if self.smooth is None else self._smoothed(data, self.smooth)
+
+    def _smoothed(self, data: xr.DataArray, sigma: dict[str, float]) -> xr.DataArray:
+        import dhess
+
+        options = {name: self.options[name] for name in SMOOTHING if name in self.options}
+        if self.options.get("dtype") == "float64":
+            options["dtype"] = "float64"  # float32 here would put its rounding into the result
+        smoothed: xr.DataArray = dhess.smooth(data, sigma, **options)
+        smoothed.encoding["source"] = data.encoding["source"]
+        return smoothed
 
     @contextmanager
     def running(self, da: xr.DataArray, label: str) -> Iterator[None]:
@@ -66,7 +83,8 @@ def _as_job(
         place = Place(**{name: rest.pop(name) for name in PLACE})
         given = {name: rest.pop(name, None) for name in OPERATOR}
         options = {name: value for name, value in given.items() if value is not None}
-        function(Job(source, chunks, sel, options, place), **rest)
+        smooth = rest.pop("smooth", None)
+        function(Job(source, chunks, sel, options, place, smooth), **rest)
 
     return functools.reduce(lambda decorated, add: add(decorated), reversed(added), command)
 
@@ -123,101 +141,81 @@ def measure_names() -> list[str]:
     return list(MEASURES)
 
 
-def _names(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _pairs(
-    read: Callable[[str], Any], what: str
-) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], dict[str, Any] | None]:
-    """Return a callback that reads NAME=VALUE pairs, separated by commas or given repeatedly."""
-
-    def callback(
-        _: click.Context, option: click.Parameter, texts: tuple[str, ...]
-    ) -> dict[str, Any] | None:
-        pairs: dict[str, Any] = {}
-        for text in (part for each in texts for part in each.split(",")):
-            name, equals, value = (part.strip() for part in text.partition("="))
-            try:
-                pairs[name] = read(value)
-            except ValueError:
-                equals = ""
-            if not (equals and name):
-                raise InputError(
-                    f"{option.opts[0]} {text!r} cannot be read; write it as {option.metavar} "
-                    f"with {what}"
-                )
-        return pairs or None
-
-    return callback
-
-
-def _index(text: str) -> int | slice:
-    """Read ``3`` or ``0:10``; a step is refused, since it would change the spacing."""
-    if ":" not in text:
-        return int(text)
-    start, stop = text.split(":")
-    return slice(int(start) if start else None, int(stop) if stop else None)
-
-
-def _chunks(_: click.Context, option: click.Parameter, text: str) -> Any:
-    if text == "auto":
-        return text
-    try:
-        if "=" not in text:
-            return int(text)
-        return {n.strip(): int(size) for n, size in (p.split("=") for p in text.split(","))}
-    except ValueError:
-        raise InputError(
-            f"--chunks {text!r} cannot be read; write {option.metavar}: auto, one size for all "
-            "dimensions, or a size by name"
-        ) from None
-
-
 def _choices(*known: str) -> Callable[..., list[str]]:
     return lambda *_: list(known)
 
 
+_NUMBER = pairs(float, "a number")
 _SOURCE = (
     click.argument("source", metavar="SRC", type=click.Path()),
     click.option(
         "--chunks", default="auto", show_default=True, metavar="auto|N|x=64,y=64",
-        callback=_chunks, help="Size of the blocks that are read and computed.",
+        callback=chunks, help="Size of the blocks that are read and computed.",
     ),
     click.option(
         "--sel", multiple=True, metavar="time=3|time=0:10",
-        callback=lambda *a: _pairs(_index, "whole numbers, counted from 0")(*a) or {},
+        callback=lambda *a: pairs(index, "whole numbers, counted from 0")(*a) or {},
         help="Take one index, or start:stop without stop; repeatable. One index drops the "
         "dimension; negative ones count from the end.",
     ),
 )  # fmt: skip
 _OPERATOR = (
     click.option(
-        "--dims", metavar="z,y,x", callback=_names,
+        "--dims", metavar="z,y,x", callback=names,
         help="Dimensions to differentiate; all by default. Others are searched over.",
     ),
-    click.option("--order", type=int, metavar="N", help="Order of accuracy.  [default: 2]"),
+    click.option(
+        "--order", type=int, metavar="N", shell_complete=_choices("2", "4", "6", "8"),
+        help="Order of accuracy, ends and uneven axes included: 2, 4, 6 or 8.  [default: 2]",
+    ),
     click.option(
         "--scheme", metavar="NAME", shell_complete=_choices("direct", "iterated"),
-        help="direct, or iterated: numpy.gradient twice, edges and all.  [default: direct]",
+        help="direct, or iterated: first derivatives twice; of order 2 numpy.gradient twice, "
+        "edges and all.  [default: direct]",
     ),
     click.option(
-        "--period", multiple=True, metavar="lon=360", callback=_pairs(float, "a number"),
-        help="Length after which an axis starts over.",
+        "--period", multiple=True, metavar="lon=360", callback=_NUMBER,
+        help="Length after which an axis starts over, in the unit of its coordinate. Repeatable.",
     ),
     click.option(
-        "--spacing", multiple=True, metavar="x=0.1,y=2", callback=_pairs(float, "a number"),
+        "--spacing", multiple=True, metavar="x=0.1,y=2", callback=_NUMBER,
         help="Spacing of dimensions without a coordinate; 1 by default. Repeatable.",
     ),
     click.option(
+        "--scale", multiple=True, metavar="t=3600|span",
+        callback=pairs(float, "a number, or as span", word="span"), shell_complete=_choices("span"),
+        help="How much of an axis counts as one, so that axes of different units can be added "
+        "up; span: its whole length, for every axis. Repeatable.",
+    ),
+    click.option(
         "--nan", metavar="NAME", shell_complete=_choices("propagate", "adapt"),
-        help="propagate: a point whose stencil touches a NaN is NaN.  [default: propagate]",
+        help="propagate: a point whose stencil touches a NaN is NaN. adapt: stencils are "
+        "one-sided at NaN, as at the ends of an axis.  [default: propagate]",
     ),
     click.option(
         "--geometry", metavar="NAME", shell_complete=_choices("cartesian", "sphere"),
-        help="What the axes span.  [default: cartesian]",
+        help="What the axes span; sphere: latitude and longitude are angles, derivatives along "
+        "them are per metre, and curvature is the sphere's own.  [default: cartesian]",
     ),
-    click.option("--datetime-unit", metavar="UNIT", help="Unit of time axes.  [default: s]"),
+    click.option(
+        "--latitude", metavar="NAME",
+        help="Dimension that is the latitude, if neither name nor attributes tell.",
+    ),
+    click.option("--longitude", metavar="NAME", help="Dimension that is the longitude, likewise."),
+    click.option(
+        "--radius", type=float, metavar="METRES", help="Of the sphere.  [default: the Earth's]"
+    ),
+    click.option(
+        "--datetime-unit", metavar="UNIT",
+        shell_complete=_choices("D", "h", "min", "s", "ms", "us", "ns"),
+        help="Unit of derivatives along times: D, h, min, s, ms, us or ns.  [default: s]",
+    ),
+    click.option(
+        "--smooth", multiple=True, metavar="x=2,y=3",
+        callback=_NUMBER,
+        help="Smooth first, by a Gaussian of that standard deviation in the unit of the "
+        "coordinate. Repeatable.",
+    ),
     click.option(
         "--dtype", metavar="NAME", shell_complete=_choices("float32", "float64"),
         help="Of the result; arithmetic is float64 always.  [default: as the data]",

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from dhess.errors import InputError
 from dhess.grid import Grid
-from dhess.options import settings
-from dhess.report.axes import known_as, the_axis, time_unit
+from dhess.grid.axis import TIME_UNITS
+from dhess.options import TIMES, settings
+from dhess.report.axes import known_as
 from dhess.report.base import Model
-from dhess.units import mixed, parse
+from dhess.units import mixed, parse, same
 from dhess.units.axes import LENGTHS
 
 if TYPE_CHECKING:
@@ -73,9 +74,7 @@ def find_sphere(da: xr.DataArray) -> Sphere | None:
         _on_sphere(da, tuple(names.values()), latitude, longitude)
     except InputError as error:
         problem = str(error)
-    return Sphere(
-        latitude=str(latitude), longitude=str(longitude), option=option, problem=problem
-    )
+    return Sphere(latitude=str(latitude), longitude=str(longitude), option=option, problem=problem)
 
 
 def _by_unit(da: xr.DataArray, role: Role) -> list[Hashable]:
@@ -96,10 +95,7 @@ def _on_sphere(
 
 
 def find_hints(
-    da: xr.DataArray,
-    axes: tuple[AxisInfo, ...],
-    sphere: Sphere | None,
-    nan_share: float | None,
+    axes: tuple[AxisInfo, ...], sphere: Sphere | None, nan_share: float | None
 ) -> tuple[Hint, ...]:
     """Return the options that suit an array."""
     hints = [*_periods(axes)]
@@ -107,7 +103,7 @@ def find_hints(
         reason = f"{sphere.latitude} and {sphere.longitude} are latitude and longitude"
         hints.append(Hint(option=sphere.option, reason=reason))
     hints += _times(axes)
-    hints += _scales(da, axes, sphere)
+    hints += _scales(axes, sphere)
     if nan_share:
         reason = f"{nan_share:.4%} of the points are NaN, and spread to their neighbours without it"
         hints.append(Hint(option="--nan adapt", reason=reason))
@@ -126,35 +122,54 @@ def _periods(axes: tuple[AxisInfo, ...]) -> Iterator[Hint]:
 
 
 def _times(axes: tuple[AxisInfo, ...]) -> Iterator[Hint]:
-    for unit in dict.fromkeys(axis.datetime_unit for axis in axes):
-        if unit not in (None, "s"):
-            names = " and ".join(axis.name for axis in axes if axis.datetime_unit == unit)
-            yield Hint(
-                option=f"--datetime-unit {unit}",
-                reason=f"suits the steps of {names}; derivatives along times are per s without it",
-            )
+    unit = _time_unit(axes)
+    if unit is not None and unit != "s":
+        names = " and ".join(axis.name for axis in axes if axis.datetime_unit is not None)
+        yield Hint(
+            option=f"--datetime-unit {unit}",
+            reason=f"suits the steps of {names}; derivatives along times are per s without it",
+        )
 
 
-def _scales(
-    da: xr.DataArray, axes: tuple[AxisInfo, ...], sphere: Sphere | None
-) -> Iterator[Hint]:
-    """Offer a scale where axes are in several units; those of a sphere are in metres."""
-    known = {axis.name: the_axis(da, axis.name) for axis in axes if axis.halo}
-    units = {name: axis.unit for name, axis in known.items()}
-    round_ = () if sphere is None or sphere.problem else (sphere.latitude, sphere.longitude)
-    units |= dict.fromkeys(round_, "m") if set(round_) <= set(units) else {}
+def _time_unit(axes: tuple[AxisInfo, ...]) -> str | None:
+    """Return the unit for all axes of times: the one that suits the shortest steps."""
+    units = [axis.datetime_unit for axis in axes if axis.datetime_unit is not None]
+    return max(units, key=TIMES.index, default=None)
+
+
+def _scales(axes: tuple[AxisInfo, ...], sphere: Sphere | None) -> Iterator[Hint]:
+    """Offer a choice of axes, or a scale, where axes are in several units."""
+    time = _time_unit(axes)
+    units: dict[Hashable, str | None] = {
+        axis.name: axis.units if axis.datetime_unit is None else TIME_UNITS[str(time)]
+        for axis in axes
+        if axis.halo
+    }
+    around = () if sphere is None or sphere.problem else (sphere.latitude, sphere.longitude)
+    units |= dict.fromkeys(around, "m")  # what geometry="sphere" makes of them
     differing = mixed(units)
     if not differing:
         return
-    lengths = ",".join(f"{n}={_length(u):g}" for n, u in differing.items() if n not in round_)
-    times = {unit for name in differing if (unit := time_unit(known[str(name)])) not in (None, "s")}
-    typed = "".join(f"--datetime-unit {unit} " for unit in sorted(times)[:1])
-    listed = ", ".join(f"{name}: {unit}" for name, unit in differing.items())
+    names = max(([m for m in units if same(units[n], units[m])] for n in differing), key=len)
+    if len(names) > 1:
+        yield Hint(
+            option=f"--dims {','.join(map(str, names))}",
+            reason="differentiates along axes of one unit, and searches over the others",
+        )
+    typed = [sphere.option] if around and sphere is not None else []
+    if time not in (None, "s") and any(axis.datetime_unit for axis in axes):
+        typed.append(f"--datetime-unit {time}")
+    lengths = {name: _length(unit) for name, unit in differing.items() if name not in around}
+    typed.append("--scale " + ",".join(f"{name}={length:g}" for name, length in lengths.items()))
     yield Hint(
-        option=f"{typed}--scale {lengths}",
-        reason=f"axes have different units ({listed}); say how much of each counts as one, or "
-        "name those of one unit with --dims",
+        option=" ".join(typed),
+        reason=f"along all axes: their units differ ({_listed(differing)}); each number says how "
+        "much counts as one" + (" m" if around else ""),
     )
+
+
+def _listed(units: dict[Hashable, str]) -> str:
+    return ", ".join(f"{name}: {unit}" for name, unit in units.items())
 
 
 def _length(unit: str) -> float:

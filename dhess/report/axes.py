@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
+from pydantic import Field
 
 from dhess.errors import GridError, InputError
 from dhess.grid import Axis, Grid
@@ -57,7 +58,7 @@ class AxisInfo(Model):
     """Length after which it starts over, if it is a longitude that goes once around."""
     repeats: bool = False
     """Whether its last point is its first one again, one period later."""
-    halo: dict[str, int] = {}
+    halo: dict[str, int] = Field(default_factory=dict)
     """Cells that a block needs of its neighbours, by order; orders too high for the axis left
     out."""
     problem: str | None
@@ -91,8 +92,7 @@ def _describe(da: xr.DataArray, dim: Hashable) -> AxisInfo:
     try:
         axis = the_axis(da, dim)
     except InputError as error:
-        nothing = dict.fromkeys(("spacing", "step_min", "step_max"))
-        return AxisInfo(**facts, **nothing, problem=str(error))
+        return AxisInfo(**facts, spacing=None, step_min=None, step_max=None, problem=str(error))
     steps = np.abs(axis.steps())
     signed = axis.step if axis.step is not None else axis.steps()[0]
     period, repeats = _around(da, dim, axis)

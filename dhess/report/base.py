@@ -48,9 +48,10 @@ def plain_value(value: Any) -> Any:
 
 
 def _duration(value: np.timedelta64 | dt.timedelta) -> str | None:
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped]
 
-    return None if pd.isna(value) else pd.Timedelta(value).isoformat()
+    duration = pd.Timedelta(value)
+    return None if pd.isna(duration) else str(duration.isoformat())
 
 
 def text(value: object) -> str | None:

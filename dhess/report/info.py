@@ -90,7 +90,7 @@ class InfoReport(Report):
             axes=axes,
             sphere=sphere,
             search=_search(da, axes),
-            hints=find_hints(da, axes, sphere, nan_share),
+            hints=find_hints(axes, sphere, nan_share),
             nan_share=nan_share,
         )
 
@@ -119,7 +119,8 @@ def _tasks(da: xr.DataArray, dims: list[Any]) -> int | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnitsWarning)
-            return len(find_minimum(da, dims=dims, compute=False).__dask_graph__())
+            lazy: Any = find_minimum(da, dims=dims, compute=False)
+            return len(lazy.__dask_graph__())
     except InputError:
         return None
 

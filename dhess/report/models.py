@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from pydantic import Field
 
 from dhess.measures import MEASURES
 from dhess.report.base import Coordinate, Model, Number, Report, block_of, plain_value, text
@@ -52,7 +53,7 @@ class FindReport(Report):
     units: dict[str, str]
     """Where known: of each dimension, and of "value", "field", "gradient", "hessian" and
     "eigenvalues"."""
-    component_units: dict[str, dict[str, str]] = {}
+    component_units: dict[str, dict[str, str]] = Field(default_factory=dict)
     """Of "gradient" and "hessian" by row ("x") or by row and column ("y,x"), where they differ."""
     smoothed: str | None = None
     """Standard deviations of the Gaussian that the field was smoothed with before."""
@@ -129,7 +130,7 @@ class FieldReport(Report):
     shape: tuple[int, ...]
     dtype: str
     units: str | None
-    component_units: dict[str, str] = {}
+    component_units: dict[str, str] = Field(default_factory=dict)
     """By row ("x") or by row and column ("y,x"), where they differ."""
     datetime_unit: str | None = None
     """Unit of derivatives along times; none where there are none."""

@@ -1,0 +1,67 @@
+"""How tables and numbers look."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+
+def table() -> Table:
+    """Return an empty table with a line under its head."""
+    from rich.box import SIMPLE_HEAD
+
+    return Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+
+
+def facts(*pairs: tuple[str, str | None]) -> Table:
+    """Return names beside texts; a pair without text is left out."""
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="bold", no_wrap=True)
+    rows.add_column(overflow="fold")
+    for name, text in pairs:
+        if text:
+            rows.add_row(name, Text(text))
+    return rows
+
+
+def head(name: str, units: str | None) -> str:
+    """Return a name with its unit."""
+    return f"{name} ({units})" if units else name
+
+
+def sizes(dims: tuple[str, ...], shape: tuple[int, ...]) -> str:
+    """Return every dimension with its size."""
+    return ", ".join(f"{dim} {size:,}" for dim, size in zip(dims, shape, strict=True))
+
+
+def times(shape: tuple[int, ...]) -> str:
+    """Return sizes with a cross between."""
+    return " × ".join(f"{size:,}" for size in shape)
+
+
+def number(value: Any, digits: int = 6) -> str:
+    """Return a number or the text of a date, which loses an hour and a fraction of zero.
+
+    Examples
+    --------
+    >>> number(1 / 3), number(None), number("2026-01-05T06:00:00.000000000")
+    ('0.333333', '–', '2026-01-05T06:00:00')
+    >>> number("2026-01-05T00:00:00")
+    '2026-01-05'
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return _short_date(value)
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def _short_date(text: str) -> str:
+    date = re.fullmatch(r"([+-]?\d{4,}-\d\d-\d\d)(T\d\d:\d\d(?::\d\d)?)?(\.\d+)?", text)
+    if date is None:
+        return text
+    day, clock, fraction = date[1], date[2] or "", (date[3] or "").rstrip("0").rstrip(".")
+    return day if not fraction and not clock.strip("T0:") else day + clock + fraction
