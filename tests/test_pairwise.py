@@ -48,6 +48,7 @@ FACTORS: dict[str, tuple[Any, ...]] = {
     "scale": (None, "factors", "span"),
     "ndim": (1, 2, 3, 4),
     "batch": (None, 0, -1),
+    "turned": (False, True),
     "exclude_edges": (False, True),
     "k": (1, 3, 40),
 }
@@ -172,8 +173,7 @@ def lines(row: Row, rng: np.random.Generator) -> Iterator[Line]:
     time = "t" if row["axes"] == "datetime" else "u"
     names = ["lat", "lon", time, "w"] if row["geometry"] == "sphere" else [time, "x", "v", "w"]
     for k, name in enumerate(names[: row["ndim"]]):
-        kinds = {"mixed": ("uneven", "descending")[k % 2]}
-        kind = kinds.get(row["axes"], row["axes"])
+        kind = ("uneven", "descending")[k % 2] if row["axes"] == "mixed" else str(row["axes"])
         least = max(2 * layers(row, uneven=kind == "uneven") + 2, row["order"] + 4)
         yield line(name, kind, least + int(rng.integers(0, 2)), rng)
 
@@ -187,8 +187,8 @@ def line(name: str, kind: str, size: int, rng: np.random.Generator) -> Line:
         steps = 1 + rng.integers(0, 32, size) / 32
         steps[1] = steps[0] + 1 / 64
     length = {"lat": 112.0, "lon": 300.0}.get(name, size / 4)
-    places = np.concatenate([[0.0], np.cumsum(steps)])
-    places *= length / places[-1]
+    places: Float = np.concatenate([[0.0], np.cumsum(steps)])
+    places = places * (length / places[-1])
     start = {"lat": -90.0, "lon": 20.0}.get(name, -1.0)
     values, around = start + places[:-1], float(places[-1])
     if kind == "descending":
@@ -218,10 +218,12 @@ def case_of(row: Row) -> Case:
         dims.insert(at, "batch")
     data = rng.standard_normal(shape) * 9
     if row["gaps"]:
-        data[rng.random(shape) < 0.3 / row["order"] ** 2] = np.nan
-        data[tuple(0 if size == 2 else size // 2 for size in shape)] = np.nan
-    stored = np.dtype(row["stored"])
-    array = xr.DataArray(data.astype(stored), coords, dims, "f")
+        data[(1,) * data.ndim] = np.nan
+        if row["nan"] == "adapt":
+            data[rng.random(shape) < 0.3 / row["order"] ** 2] = np.nan
+    array = xr.DataArray(data.astype(row["stored"]), coords, dims, "f")
+    if row["turned"]:
+        array = array.transpose(*dims[::-1])
     options = {name: row[name] for name in ("order", "scheme", "nan", "geometry", "dtype")}
     options |= {
         "dims": [line.name for line in drawn],
@@ -290,6 +292,23 @@ def test_any_combination(row: Row, data: st.DataObject) -> None:
     field, found = dask.compute(lazy, answer, scheduler="synchronous")
     same_bits(field, whole)
     is_smallest(found, whole.values, row, inside)
+
+
+@pytest.mark.parametrize("size", [6, 9])
+def test_no_order_of_dimensions_changes_a_number(size: int) -> None:
+    """Rows run along another axis then, and short ones are passed several at once."""
+    shape = (2, size, size + 1, size + 2)
+    data = np.random.default_rng(size).standard_normal(shape)
+    coords = {"lat": 70 - 11.0 * np.arange(size), "lon": 30.0 * np.arange(size + 1)}
+    array = xr.DataArray(data, coords, ("batch", "lat", "lon", "z"), "f")
+    asked: dict[str, Any] = {"dims": ["lat", "lon", "z"], "geometry": "sphere", "radius": 1.0}
+    want = dhess.gradient(array, **asked), dhess.hessian(array, **asked)
+    for dims in itertools.permutations(array.dims):
+        turned = array.transpose(*dims)
+        got = dhess.gradient(turned, **asked), dhess.hessian(turned, **asked)
+        for there, here in zip(got, want, strict=True):
+            back = there.transpose(*here.dims)
+            np.testing.assert_allclose(back.values, here.values, rtol=1e-12, atol=1e-10)
 
 
 def refuse(*_args: Any, **_kwargs: Any) -> Any:

@@ -80,7 +80,7 @@ def test_derivative_of_a_parabola_in_every_unit(name: str, unit: str, order: int
     [("noleap", 365), ("360_day", 360), ("all_leap", 366), ("julian", 366), ("standard", 366)],
 )
 def test_a_year_is_as_long_as_its_calendar_says(calendar: str, days: int) -> None:
-    """0, 1, 2 at three new years, a and b days apart: f′ at the first is 1/a + (1 − a/b)/(a + b)."""
+    """0, 1, 2 at three new years, a and b days apart: f′ = 1/a + (1 − a/b)/(a + b) at first."""
     times = [cftime.datetime(year, 1, 1, calendar=calendar) for year in (2024, 2025, 2026)]
     got = dhess.gradient(on(times, np.array([0.0, 1.0, 2.0])), datetime_unit="D").values[0]
     after = {"julian": 365, "standard": 365}.get(calendar, days)  # 2024 is a leap year, 2025 none

@@ -26,8 +26,11 @@ def described(result: xr.Dataset, da: xr.DataArray, options: dict[str, Any]) -> 
 
 
 def titled(da: xr.DataArray) -> xr.DataArray:
-    """Return the field with a name that says how it was smoothed, for a picture."""
+    """Return the field with a name that says if it was smoothed, for a picture.
+
+    By how much would be too long beside a colour bar; the table and the JSON tell.
+    """
     if "smoothed" not in da.attrs:
         return da
     name = da.attrs.get("long_name") or da.name
-    return da.assign_attrs(long_name=f"{name}, smoothed by {da.attrs['smoothed']}")
+    return da.assign_attrs(long_name=f"{name}, smoothed")

@@ -8,7 +8,7 @@ from dask.utils import format_bytes
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from dhess.report.layout import facts, head, number, sizes, table, times
+from dhess.report.layout import SIGNS, facts, head, number, sizes, table, times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def _stored(report: InfoReport) -> Iterator[tuple[str, str | None]]:
 
 def _nan(report: InfoReport) -> str | None:
     if report.nan_share is not None:
-        return f"{report.nan_share:.4%} of the points"
+        return f"{report.nan_share:.4%} of the points" if report.nan_share else "none"
     whole = report.dtype.startswith(("int", "uint", "bool"))
     return None if whole else "not counted; --nan-share does, and reads everything"
 
@@ -114,7 +114,8 @@ def _step(axis: AxisInfo) -> str:
     step = number(axis.step_min)
     if axis.step_max != axis.step_min:
         step += f" … {number(axis.step_max)}"
-    return " ".join(filter(None, (step, axis.datetime_unit or axis.units)))
+    unit = axis.datetime_unit or axis.units or ""
+    return f"{step} {SIGNS.get(unit, unit)}".rstrip()
 
 
 def _hints(report: InfoReport) -> Table:

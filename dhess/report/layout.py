@@ -3,17 +3,67 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+SIGNS: Final = {"degrees_north": "°N", "degrees_east": "°E"}
+"""Shorter ways to write a unit."""
 
 
 def table() -> Table:
     """Return an empty table with a line under its head."""
     from rich.box import SIMPLE_HEAD
 
-    return Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    padding = (0, 1, 0, 0)  # with the box's own column two blanks, so that 80 columns go far
+    return Table(
+        box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=padding, header_style="bold"
+    )
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table."""
+
+    head: str
+    justify: Literal["left", "right"]
+    cells: Sequence[str]
+
+
+def columns(*given: Column) -> Table:
+    """Return a table of columns, none of whose digits is cut off."""
+    rows = table()
+    for each in given:
+        rows.add_column(each.head, justify=each.justify, overflow="fold")
+    for cells in zip(*(each.cells for each in given), strict=True):
+        rows.add_row(*map(Text, cells))
+    return rows
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A table if there is room for it; else its parts, one below the other."""
+
+    whole: Table
+    parts: tuple[Table, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        needed = Measurement.get(console, options.update(width=10_000), self.whole).maximum
+        if needed <= options.max_width:
+            yield self.whole
+            return
+        for i, part in enumerate(self.parts):
+            if i:
+                yield ""
+            yield part
 
 
 def facts(*pairs: tuple[str, str | None]) -> Table:
@@ -28,8 +78,14 @@ def facts(*pairs: tuple[str, str | None]) -> Table:
 
 
 def head(name: str, units: str | None) -> str:
-    """Return a name with its unit."""
-    return f"{name} ({units})" if units else name
+    """Return a name with its unit.
+
+    Examples
+    --------
+    >>> head("lat", "degrees_north"), head("x", None)
+    ('lat (°N)', 'x')
+    """
+    return f"{name} ({SIGNS.get(units, units)})" if units else name
 
 
 def sizes(dims: tuple[str, ...], shape: tuple[int, ...]) -> str:

@@ -13,7 +13,7 @@ from rich.text import Text
 from dhess.options import Settings
 from dhess.report.info import InfoReport
 from dhess.report.info_table import info_table
-from dhess.report.layout import facts, head, number, sizes, table
+from dhess.report.layout import Column, Fitting, columns, facts, head, number, sizes, table
 from dhess.report.models import FieldReport, FindReport, MeasuresReport
 
 if TYPE_CHECKING:
@@ -35,32 +35,39 @@ def _info(report: InfoReport) -> RenderableType:
 
 @render.register
 def _find(report: FindReport) -> RenderableType:
-    units = report.units
-    rows = table()
-    rows.add_column("rank", justify="right")
-    rows.add_column(head(report.measure, units.get("value")), justify="right")
-    for dim in report.dims:
-        rows.add_column(head(dim, units.get(dim)), justify="right")
-    rows.add_column(head("field", units.get("field")), justify="right")
-    rows.add_column("kind")
-    rows.add_column("eigenvalues")
-    rows.add_column("index")
-    for answer in report.answers:
-        rows.add_row(
-            str(answer.rank),
-            number(answer.value),
-            *(number(answer.at[dim], digits=8) for dim in report.dims),
-            number(answer.field),
-            answer.kind,
-            ", ".join(number(each, digits=4) for each in answer.eigenvalues),
-            ", ".join(str(answer.index[dim]) for dim in report.dims),
-        )
+    rank = Column("rank", "right", [str(answer.rank) for answer in report.answers])
+    where, how = _places(report), _curvatures(report)
+    rows = Fitting(columns(rank, *where, *how), (columns(rank, *where), columns(rank, *how)))
     nans = f", {report.nan_points:,} of them NaN" if report.nan_points else ", none of them NaN"
     count = len(report.answers)
     what = "smallest value" if count == 1 else f"{count} smallest values"
     line = f"{what} of {report.measure} among {report.points:,} points{nans}"
     line += f"; source {report.source}" if report.source else ""
     return Group(rows, "", *map(Text, [line, *_told(report)]))
+
+
+def _places(report: FindReport) -> list[Column]:
+    units, answers = report.units, report.answers
+    at = [
+        Column(head(dim, units.get(dim)), "right", [number(a.at[dim], digits=8) for a in answers])
+        for dim in report.dims
+    ]
+    value = head(report.measure, units.get("value"))
+    return [
+        Column(value, "right", [number(a.value) for a in answers]),
+        *at,
+        Column(head("field", units.get("field")), "right", [number(a.field) for a in answers]),
+        Column("kind", "left", [a.kind for a in answers]),
+    ]
+
+
+def _curvatures(report: FindReport) -> list[Column]:
+    eigenvalues = [
+        ", ".join(number(each, digits=4) for each in answer.eigenvalues)
+        for answer in report.answers
+    ]
+    index = [", ".join(str(a.index[dim]) for dim in report.dims) for a in report.answers]
+    return [Column("eigenvalues", "left", eigenvalues), Column("index", "left", index)]
 
 
 def _told(report: FindReport) -> Iterator[str]:
@@ -74,8 +81,6 @@ def _told(report: FindReport) -> Iterator[str]:
         asked.append(f"smoothed by {report.smoothed}")
     if asked:
         yield "with " + "; ".join(asked)
-    for name, units in report.component_units.items():
-        yield f"{name} in " + "; ".join(f"{row}: {unit}" for row, unit in units.items())
     if report.note:
         yield f"note: {report.note}"
 
