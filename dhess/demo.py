@@ -14,19 +14,18 @@ from dhess import plot
 from dhess.cluster import local_cluster
 from dhess.errors import InputError, OutputError
 from dhess.fields import gradient, measure
+from dhess.options import EARTH
 from dhess.report import FindReport, render
 from dhess.search import find_minimum
 from dhess.sink import write_field
+from dhess.smoothing import TRUNCATE, smooth
 from dhess.source import open as open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from numpy.typing import NDArray
 
-RADIUS: Final = 6371008.8
-"""Mean radius of the Earth in metres."""
 SIGMA: Final = 2.5
 """Grid steps by which the terrain is smoothed: whole metres make stairs on a 90 m grid."""
 CHUNK: Final = 128
@@ -136,12 +135,13 @@ def terrain() -> xr.DataArray:
         metres = file["elevation"].astype(np.float64)
         west, north = float(file["xmin"]), float(file["ymin"])
         step = float(file["dx"])
-    height = smooth(metres, SIGMA)
-    margin = (metres.shape[0] - height.shape[0]) // 2
+    margin = int(np.ceil(TRUNCATE * SIGMA))
+    inside = slice(margin, -margin)
+    height = smooth(xr.DataArray(metres, dims=("y", "x")), SIGMA).values[inside, inside]
     lat = north - step * (margin + np.arange(height.shape[0]))
     lon = west + step * (margin + np.arange(height.shape[1]))
-    y = RADIUS * np.deg2rad(step) * np.arange(height.shape[0])[::-1]
-    x = RADIUS * np.deg2rad(step) * np.cos(np.deg2rad(lat.mean())) * np.arange(height.shape[1])
+    y = EARTH * np.deg2rad(step) * np.arange(height.shape[0])[::-1]
+    x = EARTH * np.deg2rad(step) * np.cos(np.deg2rad(lat.mean())) * np.arange(height.shape[1])
     coords = {
         "y": ("y", y, {"units": "m", "long_name": "northing"}),
         "x": ("x", x, {"units": "m", "long_name": "easting"}),
@@ -149,24 +149,6 @@ def terrain() -> xr.DataArray:
         "lon": ("x", lon, {"units": "degrees_east"}),
     }
     return xr.DataArray(height, coords, ("y", "x"), "elevation", {"units": "m"})
-
-
-def smooth(values: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
-    """Return the Gaussian mean of a 2-D array, without the 3 sigma at the borders.
-
-    Examples
-    --------
-    >>> plane = np.add.outer(np.arange(20.0), 2 * np.arange(20.0))
-    >>> bool(np.allclose(smooth(plane, 1.0), plane[3:-3, 3:-3]))
-    True
-    """
-    reach = int(np.ceil(3 * sigma))
-    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    weights /= weights.sum()
-    for axis in (0, 1):
-        windows = np.lib.stride_tricks.sliding_window_view(values, weights.size, axis=axis)
-        values = windows @ weights
-    return values
 
 
 def bowl() -> xr.DataArray:

@@ -175,17 +175,18 @@ class Oracle:
         self.axes = [Along(*axis) for axis in axes]
         self.order = order
 
-    def _matrix(self, k: int, derivative: int) -> tuple[Float, int]:
+    def operator(self, k: int, derivative: int) -> tuple[Float, int]:
+        """Dense operator along axis ``k``, and which axis of the array that is."""
         position, values, even, period = self.axes[k]
         matrix = direct_matrix(values, derivative, even=even, order=self.order, period=period)
         return matrix, position
 
     def _components(self, k: int, l: int | None) -> list[tuple[Float, int]]:
         if l is None:
-            return [self._matrix(k, 1)]
+            return [self.operator(k, 1)]
         if k == l:
-            return [self._matrix(k, 2)]
-        return [self._matrix(k, 1), self._matrix(l, 1)]
+            return [self.operator(k, 2)]
+        return [self.operator(k, 1), self.operator(l, 1)]
 
     def component(self, k: int, l: int | None = None) -> Float:
         """f_k, or f_kl when ``l`` is given."""

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from .oracles import Along
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from numpy.typing import NDArray
 
 NAMES = "uvwxyz"
@@ -48,7 +50,7 @@ class Case:
         return [Along(k, line.values, line.even, line.period) for k, line in enumerate(self.lines)]
 
     @property
-    def period(self) -> dict[str, float]:
+    def period(self) -> dict[Hashable, float]:
         """The option of that name."""
         pairs = zip(self.dims, self.lines, strict=True)
         return {name: line.period for name, line in pairs if line.period is not None}

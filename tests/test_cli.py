@@ -151,7 +151,7 @@ def test_field_table(source: str, tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_info(source: str, capsys: pytest.CaptureFixture[str]) -> None:
     said = ran(capsys, "info", source)
-    assert "northing" in said or "y (m)" in said
+    assert "0.1 m" in said
     report = InfoReport.model_validate_json(ran(capsys, "info", source, "--json", "-"))
     assert report.shape == (21, 21)
     assert report.stored_chunks == (21, 21)

@@ -51,13 +51,41 @@ OPTIONS = [
     (["--measure", "hesian_norm"], ["hesian_norm", "hessian_norm"]),
     (["--dims", "y,lon"], ["lon", "y, x"]),
     (["--dims", "y,y"], ["'y'", "twice"]),
-    (["--order", "3"], ["order=3", "order=2"]),
+    (["--order", "3"], ["order=3", "2, 4, 6 or 8"]),
+    (["--order", "10"], ["order=10", "2, 4, 6 or 8"]),
+    (["--sel", "x=0:7", "--order", "8"], ["'x'", "7 points", "10"]),
     (["--order", "two"], ["'two'", "--help"]),
     (["--scheme", "direkt"], ["direkt", "direct"]),
     (["--nan", "adopt"], ["adopt", "adapt"]),
     (["--geometry", "spher"], ["spher", "sphere"]),
     (["--dtype", "int8"], ["int8", "float32"]),
-    (["--period", "x=360"], ["period", "x"]),
+    (["--nan", "adpat"], ["adpat", "'adapt'"]),
+    (["--scheme", "iterated", "--nan", "adapt"], ["iterated", "adapt", "direct"]),
+    (["--period", "lon=360"], ["'lon'", "y, x"]),
+    (["--period", "x=1.5"], ["'x'", "1.5", "shorter", "2"]),
+    (["--period", "x=2"], ["'x'", "period", "2", "repeats", "drop"]),
+    (["--period", "x"], ["--period 'x'", "lon=360", "number"]),
+    (["--period", "x=wide"], ["--period 'x=wide'", "lon=360"]),
+    (["--period", "x=-360"], ["'x'", "-360", "above 0"]),
+    (["--geometry", "sphere"], ["sphere", "latitude", "y, x"]),
+    (["--geometry", "sphere", "--latitude", "lat", "--longitude", "x"], ["lat", "y, x"]),
+    (["--geometry", "sphere", "--latitude", "y", "--longitude", "x"], ["'m'", "degrees"]),
+    (["--latitude", "y"], ["latitude='y'", "sphere"]),
+    (["--radius", "6e6"], ["radius=6000000.0", "sphere"]),
+    (["--radius", "big"], ["'big'", "--help"]),
+    (["--geometry", "sphere", "--radius", "0"], ["radius=0.0", "above 0"]),
+    (["--datetime-unit", "parsec"], ["parsec", "D, h, min, s"]),
+    (["--scale", "x=0"], ["'x'", "0.0", "above 0"]),
+    (["--scale", "x"], ["--scale 'x'", "t=3600"]),
+    (["--scale", "width"], ["--scale 'width'", "span"]),
+    (["--scale", "span", "--scale", "x=1"], ["span", "x=1", "leave"]),
+    (["--scale", "q=1"], ["'q'", "y, x"]),
+    (["--smooth", "x=0"], ["'x'", "0.0", "above 0"]),
+    (["--smooth", "x=-1"], ["'x'", "-1.0", "above 0"]),
+    (["--smooth", "x=1e9"], ["'x'", "1e+09", "2"]),
+    (["--smooth", "q=1"], ["'q'", "y, x"]),
+    (["--smooth", "x"], ["--smooth 'x'", "x=2,y=3"]),
+    (["--smooth", "x=1", "--sel", "x=0"], ["'x'", "known: y"]),
     (["--spacing", "x=0.1"], ["0.1", "'x'", "coordinate"]),
     (["--spacing", "x"], ["'x'", "x=0.1"]),
     (["--spacing", "x=wide"], ["x=wide", "number"]),
@@ -205,6 +233,7 @@ SOURCES: list[tuple[str, Callable[[Path], str], list[str]]] = [
     ("complex", _with(xr.DataArray(np.zeros(5, complex), dims="x")), ["f", "complex"]),
     ("dates", _with(_dates()), ["f", "datetime"]),
     ("scalar", _with(xr.DataArray(1.0)), ["f"]),
+    ("too short", _with(_on([0.0, 1.0])), ["'x'", "2", "4"]),
     ("empty", _with(xr.DataArray(np.zeros((4, 0)), dims=("y", "x"))), ["f"]),
 ]
 
@@ -226,6 +255,54 @@ def test_data_that_does_not_fit(
     assert not (tmp_path / "out.zarr").exists()
 
 
+def _globe(latitude: list[float], longitude: list[float]) -> xr.DataArray:
+    coords = {"lat": latitude, "lon": longitude}
+    return xr.DataArray(np.zeros((len(latitude), len(longitude))), coords, ("lat", "lon"))
+
+
+UNFIT: list[tuple[str, xr.DataArray, list[str], list[str]]] = [
+    (
+        "latitude beyond the pole", _globe([0.0, 40.0, 80.0, 120.0], [0.0, 1.0, 2.0, 3.0]),
+        ["--geometry", "sphere"], ["'lat'", "120", "index 3", "90"],
+    ),
+    (
+        "longitude that goes around twice", _globe([0.0, 1.0, 2.0, 3.0], [0.0, 240.0, 480.0, 7e2]),
+        ["--geometry", "sphere"], ["'lon'", "700", "360"],
+    ),
+    (
+        "latitude without longitude", _globe([0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 2.0, 3.0]),
+        ["--geometry", "sphere", "--dims", "lat"], ["'lon'", "dims"],
+    ),
+    (
+        "smoothing along an uneven axis", _on([0.0, 1.0, 3.0, 6.0, 10.0]),
+        ["--smooth", "x=2"], ["'x'", "uneven", "step 1 ", "4 at index 3"],
+    ),
+    (
+        "period along an uneven axis that is longer", _on([0.0, 1.0, 3.0, 6.0, 10.0]),
+        ["--period", "x=9"], ["'x'", "9", "10"],
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["find", "field"])
+@pytest.mark.parametrize(
+    ("da", "args", "words"), [each[1:] for each in UNFIT], ids=[each[0] for each in UNFIT]
+)
+def test_option_that_does_not_fit_the_axes(
+    command: str,
+    da: xr.DataArray,
+    args: list[str],
+    words: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source = str(store(da.rename("f"), tmp_path / "f.zarr"))
+    extra = ["--out", str(tmp_path / "out.zarr")] if command == "field" else []
+    said = refused(capsys, command, source, *args, *extra)
+    assert all(word in said for word in words), said
+    assert not (tmp_path / "out.zarr").exists()
+
+
 def test_every_point_nan_is_work_that_failed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -238,7 +315,7 @@ def test_info_of_what_find_refuses_gives_the_reason(
 ) -> None:
     source = store(_on([0.0, 1.0, 1.0, 2.0, 3.0]), tmp_path / "f.zarr")
     assert main(["info", str(source)]) == 0
-    assert "no: " in capsys.readouterr().out
+    assert "no derivative along x: coordinate 'x' has duplicate values" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("option", ["--json", "--plot"])

@@ -14,6 +14,7 @@ import pytest
 
 from dhess.cli import commands, main
 from dhess.measures import MEASURES
+from dhess.options import FLOATS, GEOMETRIES, NANS, SCHEMES, TIMES, Options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,6 +96,35 @@ def test_completion_offers_commands_options_and_measures(
     assert "--exclude-edges" in completed("dhess find --e", fresh_process_environment)
     offered = completed("dhess find --measure ", fresh_process_environment)
     assert set(MEASURES) <= set(offered)
+
+
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [
+        ("order", {"2", "4", "6", "8"}),
+        ("scheme", set(SCHEMES)),
+        ("nan", set(NANS)),
+        ("geometry", set(GEOMETRIES)),
+        ("scale", {"span"}),
+        ("datetime-unit", set(TIMES)),
+        ("dtype", set(FLOATS)),
+    ],
+)
+def test_completion_offers_what_an_option_takes(option: str, values: set[str]) -> None:
+    for name in ("find", "field"):
+        command = commands.commands[name]
+        context = command.make_context(
+            name, ["f.zarr", *(["--out", "g"] if name == "field" else [])]
+        )
+        each = next(each for each in command.params if f"--{option}" in each.opts)
+        assert {item.value for item in each.shell_complete(context, "")} == values
+
+
+@pytest.mark.parametrize("name", ["find", "field"])
+def test_every_option_of_the_library_is_one_of_the_command(name: str) -> None:
+    offered = {each.name for each in commands.commands[name].params}
+    assert Options.__optional_keys__ <= offered
+    assert "smooth" in offered
 
 
 def test_help_imports_nothing_heavy(

@@ -10,7 +10,7 @@ from matplotlib.image import imread
 
 import dhess
 from dhess.cli import main
-from dhess.demo import COMPARISON, MAP, MARK, TERRAIN, bowl, prepare, smooth, terrain
+from dhess.demo import COMPARISON, MAP, MARK, TERRAIN, bowl, prepare, terrain
 from dhess.errors import OutputError
 
 if TYPE_CHECKING:
@@ -64,14 +64,6 @@ def test_terrain_has_even_metre_axes() -> None:
     assert 36.4 < middle < 36.8
     assert -84.5 < float(height.lon.mean()) < -84.0
     assert 230 < float(height.min()) < float(height.max()) < 1080
-
-
-def test_smoothing_agrees_with_scipy() -> None:
-    from scipy.ndimage import gaussian_filter
-
-    values = np.random.default_rng(0).random((40, 50))
-    inner = gaussian_filter(values, 2.0, truncate=3.0)[6:-6, 6:-6]
-    np.testing.assert_allclose(smooth(values, 2.0), inner, rtol=1e-12)
 
 
 def test_flattest_terrain_is_less_bent_than_anywhere_else() -> None:

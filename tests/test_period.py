@@ -69,8 +69,28 @@ def test_equals_dense_operators_that_wrap(data: st.DataObject, order: int) -> No
             assert (np.abs(got - want)[kept] <= 1e-12 * unit[kept]).all()
 
 
+@given(data=st.data(), order=st.sampled_from(ORDERS))
+@settings(max_examples=25)
+def test_iterated_is_the_first_derivative_twice(data: st.DataObject, order: int) -> None:
+    """At order 2 on wrapped axes only: open ones end as in numpy.gradient there."""
+    case = data.draw(periodic_cases(order))
+    values = case.random()
+    oracle = oracles.Oracle(values, case.axes, order)
+    got = dhess.hessian(case.array(), order=order, scheme="iterated", period=case.period).values
+    for k, line in enumerate(case.lines):
+        if order == 2 and line.period is None:
+            continue
+        matrix, axis = oracle.operator(k, 1)
+        want = oracles.apply(matrix, oracles.apply(matrix, values, axis), axis)
+        unit = np.abs(values)
+        for _ in range(2):
+            unit = oracles.apply(np.abs(matrix), unit, axis)
+        assert (np.abs(got[k, k] - want) <= 1e-12 * unit).all()
+
+
 def impulses(line: Line, derivative: int, order: int) -> Float:
     """The operator's dense matrix: its answer to a one at every node in turn."""
+    assert line.period is not None
     data = xr.DataArray(np.eye(len(line.values)), {"x": line.values}, ("node", "x"))
     call = dhess.gradient if derivative == 1 else dhess.hessian
     got = call(data, dims=["x"], order=order, period={"x": line.period})

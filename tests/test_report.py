@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 
@@ -14,6 +15,7 @@ from rich.console import Console
 import dhess
 from dhess.measures import MEASURES
 from dhess.report import Answer, FieldReport, FindReport, InfoReport, MeasuresReport, Report, render
+from dhess.report.base import plain_value
 from tests.stores import quartic
 
 
@@ -96,6 +98,49 @@ def test_dates_are_iso_text() -> None:
     assert report.dims == ("time", "y", "x")
 
 
+def test_dates_of_a_calendar_are_iso_text() -> None:
+    days = xr.date_range("2004-02-28", periods=3, calendar="360_day", use_cftime=True)
+    da = xr.concat([quartic() + 1, quartic() * 0.5, quartic() * 2], dim="time")
+    best = dhess.find_minimum(da.assign_coords(time=days), dims=("y", "x"))
+    report = FindReport.from_dataset(best)
+    assert report.answers[0].at["time"] == "2004-02-29T00:00:00"
+    assert FindReport.model_validate_json(report.model_dump_json()) == report
+    assert " 2004-02-29 " in text_of(report)
+
+
+def test_durations_are_iso_text_and_none_where_there_is_none() -> None:
+    assert plain_value(np.timedelta64(90, "m")) == "P0DT1H30M0S"
+    assert plain_value(np.timedelta64("NaT", "s")) is None
+    assert plain_value(dt.timedelta(hours=6)) == "P0DT6H0M0S"
+
+
+@pytest.mark.parametrize("value", [0.2, 359.7, 1e-8, 16777216.0, -0.1])
+def test_float32_is_the_shortest_text_that_reads_back(value: float) -> None:
+    short = np.float32(value)
+    assert plain_value(short) == value
+    assert np.float32(plain_value(short)) == short
+
+
+def test_components_in_several_units_are_told_by_name(found: FindReport) -> None:
+    da = quartic()
+    da["y"].attrs["units"] = "s"
+    gradient = dhess.gradient(da.chunk())
+    report = FieldReport.from_array(gradient, field="gradient", source="a::f", out="b.zarr")
+    assert report.component_units == {"y": "K s-1", "x": "K m-1"}
+    assert "y: K s-1; x: K m-1" in text_of(report)
+    assert found.component_units == {}
+    assert found.units["hessian"] == "K m-2"
+
+
+def test_table_that_is_too_wide_is_two(found: FindReport) -> None:
+    file = io.StringIO()
+    Console(file=file, width=80, markup=False).print(render(found))
+    wide, narrow = text_of(found), file.getvalue()
+    assert (wide.count("rank "), narrow.count("rank ")) == (1, 2)
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert all(str(each.index["x"]) in narrow for each in found.answers)
+
+
 def test_text_coordinates_of_a_batch_dimension_stay_text() -> None:
     da = xr.concat([quartic(), quartic() * 0.5], dim="member").assign_coords(member=["a", "b"])
     report = FindReport.from_dataset(dhess.find_minimum(da, dims=("y", "x")))
@@ -123,13 +168,16 @@ def test_info_report_describes_every_axis() -> None:
 
 
 def test_info_report_says_why_there_is_no_derivative() -> None:
-    days = np.array(["2026-01-05", "2026-01-06", "2026-01-07"], dtype="datetime64[ns]")
-    da = xr.DataArray(np.zeros((3, 4)), {"time": days, "x": [0.0, 1.0, 1.0, 2.0]}, ("time", "x"))
-    time, x = InfoReport.from_array(da).axes
-    assert "times" in str(time.problem)
-    assert time.first == "2026-01-05T00:00:00.000000000"
+    coords = {"z": [1.0, np.nan, 2.0, 3.0], "x": [0.0, 1.0, 1.0, 2.0]}
+    report = InfoReport.from_array(xr.DataArray(np.zeros((4, 4)), coords, ("z", "x")))
+    z, x = report.axes
+    assert (z.spacing, z.step_min, z.halo) == (None, None, {})
+    assert "nan at index 1" in str(z.problem)
     assert "'x'" in str(x.problem)
-    assert "no: " in text_of(InfoReport.from_array(da))
+    assert report.search is None
+    text = text_of(report)
+    assert "no derivative along z: coordinate 'z' is nan" in text
+    assert "no derivative along x: coordinate 'x' has duplicate values" in text
 
 
 def test_field_report_round_trip() -> None:

@@ -362,6 +362,24 @@ def test_height_beside_it_is_a_straight_axis(order: str) -> None:
     close(dhess.laplacian(data, radius=1.0, **SPHERE), trace)
 
 
+@pytest.mark.parametrize("order", ["time lat lon", "lat lon time"])
+def test_time_beside_it(order: str) -> None:
+    """f = Y(φ, λ) (3 τ² − τ) with τ in hours: f_τ = Y (6 τ − 1), H_τφ = (6 τ − 1) Y_φ / r."""
+    tau = np.arange(6.0)
+    times = np.datetime64("2024-02-28", "ns") + tau.astype("m8[h]")
+    hours = xr.DataArray(tau, {"time": times}, "time")
+    data = (waves() * (3 * hours**2 - hours)).transpose(*order.split())
+    options: dict[str, Any] = {"datetime_unit": "h", "radius": 1.0, **SPHERE}
+    slope = dhess.gradient(waves(), radius=1.0, **SPHERE)
+    close(dhess.gradient(data, **options).sel(row="time"), waves() * (6 * hours - 1))
+    hessian = dhess.hessian(data, **options)
+    for name in ("lat", "lon"):
+        close(hessian.sel(row="time", col=name), (6 * hours - 1) * slope.sel(row=name))
+    alone = dhess.hessian(data, dims=["lat", "lon"], radius=1.0, **SPHERE)
+    for name in ("lat", "lon"):
+        close(alone.sel(row=name, col=name), hessian.sel(row=name, col=name))
+
+
 def close(got: xr.DataArray, want: xr.DataArray) -> None:
     want = want.transpose(*got.dims)
     scale = float(np.abs(want).max())

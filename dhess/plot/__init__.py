@@ -19,6 +19,7 @@ from dhess.errors import InputError
 from dhess.measures import find_measure
 from dhess.plot import draw
 from dhess.plot.draw import check_format
+from dhess.plot.options import options_of
 from dhess.plot.picture import closest, label, pictures, positions, thin
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ def map(  # noqa: A001  (the name is part of the public API)
     title
         What stands above it; the field's name and the measure otherwise.
     **options
-        Options of :func:`dhess.measure`, for the measure that `threshold` is about.
+        Options of :func:`dhess.measure`, for the measure that `threshold` is about, and for the
+        arrows: over the seam of a ``period``, up to a coast with ``nan="adapt"``, and as physical
+        components with ``geometry="sphere"``. Those that `result` was found with are known.
 
     Returns
     -------
@@ -94,7 +97,8 @@ def map(  # noqa: A001  (the name is part of the public API)
     'x [index]'
     """
     _require_plane(da)
-    picture = pictures([da])[0]
+    options = {**(options_of(result, da) if result is not None else {}), **options}
+    picture = pictures([da], options)[0]
     ax = ax if ax is not None else draw.figure_for(picture).add_subplot()
     draw.field(ax, picture, relief=relief)
     draw.colour_bar([ax], picture)
@@ -167,7 +171,7 @@ def compare(
     known = [find_measure(name) for name in measures]
     lazy = [thin(fields.measure(da, each.name, **options), "min") for each in known]
     values = [np.asarray(each.values) for each in dask.compute(*lazy)]
-    picture = pictures([da])[0]
+    picture = pictures([da], options)[0]
     if threshold is None:
         threshold = draw.limits(values[-1])[1] / 50
     figure = draw.figure_for(picture, panels=len(known))
@@ -259,7 +263,11 @@ def slices(
 
 
 def answer(
-    da: xr.DataArray, result: xr.Dataset, *, path: str | os.PathLike[str] | None = None
+    da: xr.DataArray,
+    result: xr.Dataset,
+    *,
+    path: str | os.PathLike[str] | None = None,
+    **options: Any,
 ) -> Figure:
     """Draw what a search found, whatever the number of dimensions: a line, a map, or cuts.
 
@@ -274,6 +282,9 @@ def answer(
         What :func:`dhess.find_minimum` found in it.
     path
         Where to save the picture; the ending says the format.
+    **options
+        As in :func:`map`; those that `result` was found with are known, except the names of
+        a latitude and a longitude that only ``latitude=`` and ``longitude=`` tell.
 
     Returns
     -------
@@ -298,7 +309,7 @@ def answer(
     same = _same_step(result, dims)
     cut = _through(da, result, *dims)
     if len(dims) == 2:
-        return map(cut, same, title=_caption(result), path=path)
+        return map(cut, same, title=_caption(result), path=path, **options)
     return _line(cut, same, path)
 
 

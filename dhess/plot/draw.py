@@ -133,7 +133,8 @@ def arrows(ax: Axes, picture: Picture) -> None:
     """Draw the mean uphill slope of each block of the picture as an arrow.
 
     An arrow is perpendicular to the contour lines as they appear on paper, whatever the units of
-    the axes, and the steepest ones are as long as the blocks.
+    the axes, and the steepest ones are as long as the blocks. There is none where the middle of
+    a block has no data: it would float in the sea.
     """
     import matplotlib.patheffects as effects
 
@@ -141,16 +142,17 @@ def arrows(ax: Axes, picture: Picture) -> None:
         return
     rows, columns = picture.blocks(ARROWS)
     along_x, along_y = (_means(part, rows, columns) for part in picture.gradient)
-    along_x *= picture.stretch
     length = np.hypot(along_x, along_y)
     longest = np.nanpercentile(length, 97) if np.isfinite(length).any() else 0.0
-    shown = np.isfinite(length) & (length > FAINT * longest)
+    right = np.minimum(np.arange(length.shape[1]) * columns + columns // 2, picture.x.size - 1)
+    up = np.minimum(np.arange(length.shape[0]) * rows + rows // 2, picture.y.size - 1)
+    dry = np.isfinite(picture.values[np.ix_(up, right)])
+    shown = dry & np.isfinite(length) & (length > FAINT * longest)
     if not shown.any():
         return
     shrink = np.minimum(1.0, longest / length[shown]) / longest
     row, column = np.nonzero(shown)
-    x = picture.x[np.minimum(column * columns + columns // 2, picture.x.size - 1)]
-    y = picture.y[np.minimum(row * rows + rows // 2, picture.y.size - 1)]
+    x, y = picture.x[right[column]], picture.y[up[row]]
     drawn = ax.quiver(
         x, y, along_x[shown] * shrink, along_y[shown] * shrink,
         angles="uv", scale_units="width", scale=picture.x.size / columns / 0.95, pivot="middle",

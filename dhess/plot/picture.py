@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dhess import fields
+from dhess.plot.options import Manner, manner
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import xarray as xr
     from numpy.typing import NDArray
@@ -42,6 +43,9 @@ class Picture:
     """Of the x axis, the y axis and the colours."""
     aspect: float | None
     """Length of one y unit over that of one x unit on paper; none: whatever fills a box."""
+    dims: tuple[str, str] = ("y", "x")
+    manner: Manner = field(default_factory=Manner)
+    """How slopes are taken."""
 
     @property
     def spans(self) -> tuple[float, float]:
@@ -71,18 +75,34 @@ class Picture:
 
     @cached_property
     def gradient(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Slopes along x and y per unit of the drawn coordinates; none on a very short axis."""
+        """Slopes to the right and upwards on paper; none on a very short axis.
+
+        On a plane they are those of the drawn surface, so that an arrow is perpendicular to the
+        contour lines. On the sphere they are the physical ones to the east and to the north.
+        """
         import xarray as xr
 
         if min(self.values.shape) < 3 or 0 in self.spans:
             return None
-        coords = {"y": numbers(self.y), "x": numbers(self.x)}
-        along = fields.gradient(xr.DataArray(self.values, coords, dims=("y", "x")))
-        return along.values[1], along.values[0]
+        coords = dict(zip(self.dims, (numbers(self.y), numbers(self.x)), strict=True))
+        plane = xr.DataArray(self.values, coords, self.dims)
+        slopes = fields.gradient(plane, period=self.manner.period, nan=self.manner.nan)
+        up, right = slopes.values
+        cos = self.manner.cos
+        if cos is None:
+            return right * self.stretch, up
+        if self.manner.latitude == self.dims[0]:
+            return right / cos[:, np.newaxis], up
+        return right, up / cos
 
 
-def pictures(cuts: Sequence[xr.DataArray]) -> list[Picture]:
-    """Compute several 2-D fields in one go, each thinned to at most `PIXELS` points per side."""
+def pictures(
+    cuts: Sequence[xr.DataArray], options: Mapping[str, Any] | None = None
+) -> list[Picture]:
+    """Compute several 2-D fields in one go, each thinned to at most `PIXELS` points per side.
+
+    The options of a search tell how slopes are taken.
+    """
     import dask
 
     thinned = dask.compute(*[thin(cut, "mean") for cut in cuts])
@@ -93,6 +113,8 @@ def pictures(cuts: Sequence[xr.DataArray]) -> list[Picture]:
             y=_centres(cut, str(cut.dims[0])),
             labels=(label(cut, cut.dims[1]), label(cut, cut.dims[0]), label(cut)),
             aspect=_aspect(cut),
+            dims=(str(cut.dims[0]), str(cut.dims[1])),
+            manner=_thinned(manner(cut, options or {}), cut),
         )
         for small, cut in zip(thinned, cuts, strict=True)
     ]
@@ -168,11 +190,20 @@ def _step(size: int) -> int:
 
 def _centres(da: xr.DataArray, dim: str) -> NDArray[Any]:
     """Return the position of the middle point of each block that `thin` makes."""
-    values = positions(da, dim)
-    step = _step(values.size)
-    starts = np.arange(0, values.size, step)
-    ends = np.minimum(starts + step, values.size)
-    return values[(starts + ends - 1) // 2]
+    return positions(da, dim)[_middles(da.sizes[dim])]
+
+
+def _middles(size: int) -> NDArray[np.int64]:
+    step = _step(size)
+    starts = np.arange(0, size, step)
+    middles: NDArray[np.int64] = (starts + np.minimum(starts + step, size) - 1) // 2
+    return middles
+
+
+def _thinned(full: Manner, da: xr.DataArray) -> Manner:
+    if full.cos is None or full.latitude is None:
+        return full
+    return replace(full, cos=full.cos[_middles(da.sizes[full.latitude])])
 
 
 def _aspect(da: xr.DataArray) -> float | None:
