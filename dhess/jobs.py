@@ -8,7 +8,8 @@ the block that it came in. That is what makes results identical to the bit under
   front, so that the row runs along another axis; and so on, where that one is one-sided too;
 - all others: weights looked up per row, and per point along the row.
 
-Points near the seam of a wrapped axis go as if the axis ended there, with rows that reach over it.
+An even axis that wraps is interior all around; of an uneven one the points near the seam go as if
+it ended there, with rows that reach over it.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def _held(table: Table, block: Block) -> Iterator[tuple[Range, ...]]:
         if axis.axis.period is None or block.holds(d, table.nodes(d, rest[d])):
             continue
         middle = None
-        for part, name in _cut(axis, rest[d]):
+        for part, name in _split(axis, rest[d]):
             if name == "middle":
                 middle = part
             else:
@@ -137,6 +138,14 @@ def _strips(ranges: tuple[Range, ...]) -> Iterator[tuple[Range, ...]]:
 
 
 def _cut(axis: AxisStencil, whole: Range) -> Iterator[tuple[Range, str]]:
+    """Cut a range where rows change: nowhere on an even axis that wraps."""
+    if axis.axis.period is not None and axis.axis.uniform:
+        yield whole, "middle"
+    else:
+        yield from _split(axis, whole)
+
+
+def _split(axis: AxisStencil, whole: Range) -> Iterator[tuple[Range, str]]:
     low, high = axis.regular
     first, last = whole
     for a, b, name in ((0, low, "edge"), (low, high, "middle"), (high, axis.axis.size, "edge")):
@@ -266,6 +275,9 @@ def _runs(
         return np.ones(1, np.int64)
     first, last = ranges[axes[-2]]
     runs = np.full(last - first, last - first)
+    row = stencil.along(axes[-1])
+    if row is not None and row.parallels is not None:
+        return np.arange(1, last - first + 1)
     axis = stencil.along(axes[-2])
     if axis is None or (even and axis.parallels is None):
         return runs

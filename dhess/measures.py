@@ -7,7 +7,7 @@ from typing import Final
 
 from dhess.errors import InputError, suggest
 from dhess.kernels import measures as codes
-from dhess.stencil import HESSIAN, PURE, SLOPES, Need
+from dhess.stencil import EVERYTHING, HESSIAN, PURE, SLOPES, Need
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,9 @@ class Measure:
     code: int
     """Which loop of the kernels computes it."""
     formula: str
+    """Of surfaces: p and q are the first derivatives, r, s and t the second ones."""
     meaning: str
+    """With the sign, where one could choose, and what flat places give."""
     need: Need = HESSIAN
     """Which derivatives it needs."""
     ndim: int | None = None
@@ -31,38 +33,79 @@ class Measure:
     """Whether derivatives along different axes are added up, so that the axes need one unit."""
     surface: bool = False
     """Whether the field is a height over its axes, in their unit."""
+    source: str = ""
+    """Where it is defined; empty for what every textbook has."""
 
+
+_BEAUDET: Final = (
+    "P. Beaudet, Rotationally invariant image operators, 4th Int. Joint Conf. on Pattern "
+    "Recognition (1978), 579-583"
+)
+_DO_CARMO: Final = (
+    "M. do Carmo, Differential Geometry of Curves and Surfaces (1976), 3-3, for the graph of a "
+    "function"
+)
+_EVANS: Final = (
+    "I. Evans, An integrated system of terrain analysis and slope mapping, Zeitschrift für "
+    "Geomorphologie Suppl. 36 (1980), 274-295; L. Zevenbergen and C. Thorne, Quantitative analysis "
+    "of land surface topography, Earth Surface Processes and Landforms 12 (1987), 47-56; as named "
+    "by J. Minár, I. Evans and M. Jenčo, A comprehensive system of definitions of land surface "
+    "(topographic) curvatures, Earth-Science Reviews 211 (2020), 103414, with the opposite sign"
+)
+_GOLUB: Final = "G. Golub and C. Van Loan, Matrix Computations, 4th ed. (2013), 2.3.1"
+_HORN: Final = (
+    "B. Horn, Hill shading and the reflectance map, Proceedings of the IEEE 69 (1981), 14-47"
+)
+_KOENDERINK: Final = (
+    "J. Koenderink and A. van Doorn, Surface shape and curvature scales, Image and Vision "
+    "Computing 10 (1992), 557-564"
+)
+_LINDEBERG: Final = (
+    "T. Lindeberg, Feature detection with automatic scale selection, International Journal of "
+    "Computer Vision 30 (1998), 79-116"
+)
+_MARR: Final = (
+    "D. Marr and E. Hildreth, Theory of edge detection, Proceedings of the Royal Society B 207 "
+    "(1980), 187-217"
+)
 
 _ROWS: Final = (
     Measure(
         "slope", codes.SLOPE, "|∇f| = √Σₖ fₖ²", "steepness; cannot see a checkerboard",
         need=SLOPES, powers=(1, -1), unit="u x⁻¹",
+        source=_HORN,
     ),
     Measure(
         "slope_angle", codes.SLOPE_ANGLE, "atan2(f_first, f_last)",
         "direction of ascent, counter-clockwise from the last dimension",
         need=SLOPES, ndim=2, powers=None, unit="rad",
+        source=_HORN,
     ),
     Measure(
         "laplacian", codes.LAPLACIAN, "Σₖ fₖₖ",
         "sum of the curvatures; zero also where they cancel", need=PURE,
+        source=_MARR,
     ),
     Measure(
         "laplacian_abs", codes.LAPLACIAN_ABS, "|Σₖ fₖₖ|",
         "size of the Laplacian; small also on saddles", need=PURE,
+        source=_MARR,
     ),
     Measure(
         "hessian_norm", codes.HESSIAN_NORM, "√Σₖₗ fₖₗ²",
         "curvature of any kind; zero only where nothing bends",
+        source=_GOLUB,
     ),
     Measure(
         "hessian_spectral", codes.HESSIAN_SPECTRAL, "maxᵢ |λᵢ|",
         "strongest curvature in any direction",
+        source=_GOLUB,
     ),
     Measure(
         "hessian_det", codes.HESSIAN_DET, "det H = Πᵢ λᵢ",
         "product of the curvatures; in 2-D below zero on saddles",
-        powers=None, unit="uⁿ x⁻²ⁿ", mixes=False,
+        powers=None, unit="uⁿ x⁻²ⁿ",
+        mixes=False, source=_BEAUDET,
     ),
     Measure(
         "hessian_min_element", codes.HESSIAN_MIN_ELEMENT, "minₖₗ fₖₗ",
@@ -71,10 +114,45 @@ _ROWS: Final = (
     Measure(
         "eigenvalue_min", codes.EIGENVALUE_MIN, "minᵢ λᵢ",
         "curvature along the direction that bends down most",
+        source=_LINDEBERG,
     ),
     Measure(
         "eigenvalue_max", codes.EIGENVALUE_MAX, "maxᵢ λᵢ",
         "curvature along the direction that bends up most",
+        source=_LINDEBERG,
+    ),
+    Measure(
+        "curvedness", codes.CURVEDNESS, "√(Σᵢ λᵢ² / n)",
+        "root mean square of the curvatures: how much it bends, whatever the shape",
+        source=_KOENDERINK,
+    ),
+    Measure(
+        "shape_index", codes.SHAPE_INDEX, "(2/π) atan((λ₂ + λ₁) / (λ₂ - λ₁)), λ₁ ≥ λ₂",
+        "cap 1, ridge 0.5, saddle 0, rut -0.5, cup -1; flat 0 too",
+        need=EVERYTHING, ndim=2, powers=(0, 0), unit="1", source=_KOENDERINK,
+    ),
+    Measure(
+        "mean_curvature", codes.MEAN_CURVATURE,
+        "((1 + q²) r - 2pqs + (1 + p²) t) / (2 (1 + p² + q²)^1.5)",
+        "mean of the surface's two principal curvatures; above zero in a bowl, flat 0",
+        need=EVERYTHING, ndim=2, powers=(0, -1), unit="x⁻¹", surface=True, source=_DO_CARMO,
+    ),
+    Measure(
+        "gaussian_curvature", codes.GAUSSIAN_CURVATURE, "(rt - s²) / (1 + p² + q²)²",
+        "their product: above zero on caps and bowls, below on saddles; flat 0",
+        need=EVERYTHING, ndim=2, powers=(0, -2), unit="x⁻²", surface=True,
+        source=_DO_CARMO,
+    ),
+    Measure(
+        "profile_curvature", codes.PROFILE_CURVATURE,
+        "(p²r + 2pqs + q²t) / ((p² + q²) (1 + p² + q²)^1.5)",
+        "of the vertical cut along the slope; above zero where it steepens uphill; no slope 0",
+        need=EVERYTHING, ndim=2, powers=(0, -1), unit="x⁻¹", surface=True, source=_EVANS,
+    ),
+    Measure(
+        "plan_curvature", codes.PLAN_CURVATURE, "(q²r - 2pqs + p²t) / (p² + q²)^1.5",
+        "of the contour line; above zero around a basin, below around a peak; no slope 0",
+        need=EVERYTHING, ndim=2, powers=(0, -1), unit="x⁻¹", source=_EVANS,
     ),
 )  # fmt: skip
 
@@ -107,4 +185,3 @@ def check_measure(measure: Measure, ndim: int) -> None:
             f"measure {measure.name!r} is for {measure.ndim} dimensions, and {ndim} "
             f"{'is' if ndim == 1 else 'are'} differentiated; name {measure.ndim} with dims="
         )
-

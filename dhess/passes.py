@@ -29,7 +29,7 @@ PART = 1 << 20
 def write_components(
     table: Table, block: Block, what: int, out: Array, held: tuple[Range, ...]
 ) -> None:
-    """Write the gradient, Hessian, both or the eigenvalues of a block to their place in out.
+    """Write the gradient, Hessian or eigenvalues of a block to their place in out.
 
     ``held`` are the ranges of points that out holds, behind its dimensions of components.
     """
@@ -63,8 +63,7 @@ def _components(what: int, rows: Array, n: int) -> Array:
         values = np.empty((rows.shape[1], n))
         symmetric_eigenvalues(np.ascontiguousarray(rows[matrix].T).reshape(-1, n, n), values)
         return values.T
-    which = {boxes.GRADIENT: list(range(n)), boxes.HESSIAN: matrix}
-    return rows[which.get(what, [*range(n), *matrix])]
+    return rows[matrix if what == boxes.HESSIAN else list(range(n))]
 
 
 def write_measure(

@@ -31,7 +31,8 @@ from dhess.kernels import boxes
 from dhess.measures import Measure, check_measure, find_measure
 from dhess.options import Options, Settings, is_count, settings
 from dhess.passes import Candidates, search, write_components
-from dhess.stencil import EVERYTHING, Stencil
+from dhess.stencil import EVERYTHING, SLOPES, Stencil
+from dhess.stencil import HESSIAN as SECOND
 from dhess.tables import Table
 from dhess.tiles import in_threads
 from dhess.units import plain, requantified
@@ -278,19 +279,22 @@ def _described(full: Stencil, block: Block, best: Candidates) -> Candidates:
     table = Table(full)
     field = np.empty(count, block.data.dtype)
     noise = np.empty(count)
-    derivatives = np.empty((count, n + n * n))
+    # Each with the boxes that a field of it has, so that the answer has the field's very bits.
+    slopes, curves = Table(full.restricted(SLOPES)), Table(full.restricted(SECOND))
+    gradients, hessians = np.empty((count, n)), np.empty((count, n, n))
     indices = np.unravel_index(best.columns["place"], full.grid.shape)
     for i, index in enumerate(zip(*(map(int, along) for along in indices), strict=True)):
         place = tuple((j, j + 1) for j in index)
         point = Block(block.data, block.origin, place)
         field[i] = block.data[tuple(j - o for j, o in zip(index, block.origin, strict=True))]
         noise[i] = _rounding(table, point)
-        write_components(table, point, boxes.BOTH, derivatives[i], place)
+        write_components(slopes, point, boxes.GRADIENT, gradients[i], place)
+        write_components(curves, point, boxes.HESSIAN, hessians[i], place)
     columns = {
         "field": field,
         "noise": noise,
-        "gradient": derivatives[:, :n],
-        "hessian": derivatives[:, n:].reshape(count, n, n),
+        "gradient": gradients,
+        "hessian": hessians,
     }
     return Candidates({**best.columns, **columns}, best.nans)
 

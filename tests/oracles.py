@@ -372,7 +372,40 @@ MEASURES: dict[str, Callable[[Float, Float], Float]] = {
     "hessian_min_element": lambda _g, h: h.min(axis=(0, 1)),
     "eigenvalue_min": lambda _g, h: _lapack(h)[0],
     "eigenvalue_max": lambda _g, h: _lapack(h)[-1],
+    "curvedness": lambda _g, h: np.sqrt((_lapack(h) ** 2).mean(axis=0)),
 }
+
+
+def _surface(formula: Callable[..., Float]) -> Callable[[Float, Float], Float]:
+    """A measure of z = f(x, y) by its formula in p, q, r, s, t, and 0 for 0/0 where it is level."""
+
+    def field(gradient: Float, hessian: Float) -> Float:
+        with np.errstate(invalid="ignore"):
+            value = formula(*gradient, hessian[0, 0], hessian[0, 1], hessian[1, 1])
+        level = (gradient == 0).all(axis=0) & np.isfinite(hessian).all(axis=(0, 1))
+        return np.where(level & np.isnan(value), 0.0, value)
+
+    return field
+
+
+SURFACES: dict[str, Callable[[Float, Float], Float]] = {
+    "shape_index": lambda _g, h: np.arctan2(-np.trace(h), np.ptp(_lapack(h), axis=0)) * 2 / np.pi,
+    "mean_curvature": _surface(
+        lambda p, q, r, s, t: (
+            ((1 + q**2) * r - 2 * p * q * s + (1 + p**2) * t) / (2 * (1 + p**2 + q**2) ** 1.5)
+        )
+    ),
+    "gaussian_curvature": _surface(lambda p, q, r, s, t: (r * t - s**2) / (1 + p**2 + q**2) ** 2),
+    "profile_curvature": _surface(
+        lambda p, q, r, s, t: (
+            (p**2 * r + 2 * p * q * s + q**2 * t) / ((p**2 + q**2) * (1 + p**2 + q**2) ** 1.5)
+        )
+    ),
+    "plan_curvature": _surface(
+        lambda p, q, r, s, t: (q**2 * r - 2 * p * q * s + p**2 * t) / (p**2 + q**2) ** 1.5
+    ),
+}
+"""As MEASURES, for two dimensions only: of z = f(x, y)."""
 
 NEEDS_HESSIAN = [name for name in MEASURES if not name.startswith("slope")]
 

@@ -174,7 +174,8 @@ def lines(row: Row, rng: np.random.Generator) -> Iterator[Line]:
     wrapped = wraps(row)
     for k, name in enumerate(names(row)):
         kind = ("uneven", "descending")[k % 2] if row["axes"] == "mixed" else str(row["axes"])
-        least = row["order"] + 4
+        # a gap in one dimension takes the whole reach of an iterated stencil out on both sides
+        least = 2 * row["order"] + 4 if row["ndim"] == 1 else row["order"] + 4
         if row["exclude_edges"] and name not in wrapped:
             least = max(least, 2 * layers(row, uneven=kind == "uneven") + 2)
         yield line(name, kind, least + int(rng.integers(0, 2)), rng)

@@ -15,7 +15,7 @@ from matplotlib.text import Text
 
 import dhess
 from dhess import plot
-from dhess.errors import InputError, OutputError
+from dhess.errors import GridError, InputError, OutputError
 from dhess.plot import draw
 from dhess.plot.picture import PIXELS, closest, pictures, thin
 from tests.stores import quartic, quartic_nd
@@ -96,6 +96,115 @@ def test_arrows_point_uphill() -> None:
     assert (v > 0).all()
     np.testing.assert_allclose(np.hypot(u, v), 1.0)  # the same slope everywhere
     assert 12 <= np.unique(quiver.X).size <= 30  # type: ignore[attr-defined]
+
+
+def quiver_of(figure: Figure) -> Any:
+    return next(c for c in figure.axes[0].collections if type(c).__name__ == "Quiver")
+
+
+def tilted(size: int) -> xr.DataArray:
+    """Latitude plus longitude, in degrees: as steep to the north everywhere, and steeper
+    to the east the nearer to the pole."""
+    lat, lon = np.linspace(-88, 80, size), np.linspace(0, 160, size)
+    coords = {"lat": lat, "lon": lon}
+    return xr.DataArray(lat[:, np.newaxis] + lon, coords, ("lat", "lon"), "f")
+
+
+@pytest.mark.parametrize("size", [15, 2500])
+def test_arrows_on_the_sphere_are_physical(size: int) -> None:
+    for da in (tilted(size), tilted(size).T):
+        (picture,) = pictures([da], {"geometry": "sphere"})
+        assert picture.gradient is not None
+        right, up = picture.gradient
+        if da.dims == ("lat", "lon"):
+            lat, east, north = picture.y[:, np.newaxis], right, up
+        else:
+            lat, east, north = picture.x, up, right
+        inside = (slice(1, -1),) * 2  # the last block may be a short one
+        np.testing.assert_allclose(north[inside], 1, rtol=1e-9)
+        ratio = (east / north * np.cos(np.deg2rad(lat)))[inside]
+        np.testing.assert_allclose(ratio, 1, rtol=1e-9)
+
+
+def test_no_arrow_at_the_pole() -> None:
+    da = tilted(15).assign_coords(lat=np.linspace(-90, 78, 15))
+    quiver = quiver_of(plot.map(da, geometry="sphere"))
+    assert quiver.Y.min() > -90
+    assert np.isfinite(quiver.U).all()
+
+
+def test_arrows_go_on_over_the_seam() -> None:
+    """Central differences of sin are cos, up to a factor: in the first and last column too."""
+    turn = np.arange(12) * 30.0
+    values = np.broadcast_to(np.sin(np.deg2rad(turn)), (5, 12))
+    bare = xr.DataArray(values, dims=("y", "x"))
+    hours = np.datetime64("2026-01-01", "ns") + np.arange(12) * np.timedelta64(1, "h")
+    for da, options in (
+        (bare, {"period": {"x": 12}}),
+        (bare, {"period": {"x": 360}, "spacing": {"x": 30}}),
+        (bare.assign_coords(x=turn), {"period": {"x": 360}}),
+        (bare.assign_coords(x=hours), {"period": {"x": 0.5}, "datetime_unit": "D"}),
+        (bare.assign_coords(x=hours), {"period": {"x": 720}, "datetime_unit": "min"}),
+    ):
+        gradient = pictures([da], options)[0].gradient
+        assert gradient is not None
+        slope = gradient[0] / gradient[0][0, 0]
+        np.testing.assert_allclose(slope, np.cos(np.deg2rad(turn)) + 0 * slope, atol=1e-12)
+
+
+def coast() -> xr.DataArray:
+    """A plane that rises to the right, and sea above its diagonal."""
+    i = np.arange(16.0)
+    return xr.DataArray(i + 0 * i[:, np.newaxis], dims=("y", "x")).where(np.tri(16, dtype=bool))
+
+
+def test_arrows_up_to_the_coast() -> None:
+    usual = quiver_of(plot.map(coast()))
+    adapted = quiver_of(plot.map(coast(), nan="adapt"))
+    # all land but the diagonal and a point beside each of its ends, where one-sided rows get wet
+    assert usual.N == 136 - 16 - 2
+    assert adapted.N == 136 - 1 - 1  # a corner has no neighbour along x, another none along y
+    np.testing.assert_allclose(adapted.U, adapted.U[0])
+    assert not adapted.V.any()
+
+
+def test_no_arrow_floats_in_the_sea() -> None:
+    da = xr.DataArray(np.random.default_rng(3).random((200, 200)), dims=("y", "x"))
+    sea = xr.DataArray(np.hypot(*np.ogrid[-100:100, -100:100]) > 70, dims=("y", "x"))
+    quiver = quiver_of(plot.map(da.where(~sea), nan="adapt"))
+    assert quiver.N > 100
+    assert not sea.values[quiver.Y.astype(int), quiver.X.astype(int)].any()
+
+
+def test_an_answer_knows_how_it_was_found() -> None:
+    da = tilted(15).where(tilted(15) > -60)
+    options: dict[str, Any] = {"nan": "adapt", "geometry": "sphere", "period": {"lon": 200.0}}
+    best = dhess.find_minimum(da, "slope", **options)
+    want = quiver_of(plot.map(da, **options))
+    for figure in (plot.answer(da, best), plot.map(da, best)):
+        got = quiver_of(figure)
+        np.testing.assert_array_equal(got.U, want.U)
+        np.testing.assert_array_equal(got.V, want.V)
+    plain = quiver_of(plot.answer(da, best, nan="propagate"))
+    assert plain.N < want.N
+
+
+def test_latitudes_that_only_an_option_names() -> None:
+    da = tilted(15).rename(lat="a", lon="b")
+    names: dict[str, Any] = {"geometry": "sphere", "latitude": "a", "longitude": "b"}
+    best = dhess.find_minimum(da, "slope", **names)
+    flat = quiver_of(plot.answer(da, best))  # the answer does not tell the names
+    named = quiver_of(plot.answer(da, best, **names))
+    np.testing.assert_array_equal(flat.U, quiver_of(plot.map(da)).U)
+    assert np.ptp(named.U / named.V) > 1
+
+
+def test_threshold_and_arrows_take_the_same_options() -> None:
+    da = coast()
+    figure = plot.map(da, threshold=0.5, measure="slope", nan="adapt", order=4, period=None)
+    assert quiver_of(figure).N == 134
+    with pytest.raises(GridError, match="period"):
+        plot.map(da, period={"x": 3})
 
 
 @pytest.mark.parametrize("size", [3, 10, 57, 400])

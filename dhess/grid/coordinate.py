@@ -83,7 +83,8 @@ def _times(name: Hashable, x: Values, unit: str) -> Values:
     if stored in ("Y", "M"):
         # Years and months differ in length: days do not, and hold their beginnings exactly.
         x, stored, count = x.astype("M8[D]"), "D", 1
-    return _ratio(x.astype(np.int64).astype(np.longdouble), stored, count, unit)
+    whole = x.astype(np.int64).astype(np.longdouble)
+    return _ratio(whole - whole[0], stored, count, unit)
 
 
 def _ratio(whole: Values, stored: str, count: int, unit: str) -> Values:

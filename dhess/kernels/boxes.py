@@ -12,24 +12,13 @@ from dhess.kernels.spans import advance, derivative_rows, next_span, place_of, p
 GRADIENT = 0
 HESSIAN = 1
 EIGENVALUES = 2
-BOTH = 3
-
-
-@inner
-def component_count(what, n):  # type: ignore[no-untyped-def]
-    """Return how many components there are."""
-    if what == BOTH:
-        return n + n * n
-    return n * n if what == HESSIAN else n
 
 
 @inner
 def row_of(what, c, n):  # type: ignore[no-untyped-def]
     """Return in which row of derivatives component c stands."""
-    if what in (GRADIENT, EIGENVALUES) or (what == BOTH and c < n):
+    if what != HESSIAN:
         return c
-    if what == BOTH:
-        c -= n
     k, l = c // n, c % n
     return pair_index(min(k, l), max(k, l), n)
 
@@ -58,7 +47,7 @@ def put(out, q, step, values):  # type: ignore[no-untyped-def]
 
 @Kernel
 def components_box(what, box, metric, work, x, out, base, strides, between):  # type: ignore[no-untyped-def]
-    """Write the gradient, Hessian, both or the eigenvalues of a box to the flat array out.
+    """Write the gradient, Hessian or eigenvalues of a box to the flat array out.
 
     ``base`` and ``strides`` say where the box's points lie in out, ``between`` how far the
     components lie apart.
@@ -74,7 +63,7 @@ def components_box(what, box, metric, work, x, out, base, strides, between):  # 
         q = place_of(base, index, strides)
         if what == EIGENVALUES:
             decompose(derivatives, n, total, A, spectrum)
-        for c in range(component_count(what, n)):
+        for c in range(n * n if what == HESSIAN else n):
             values = derivatives[row_of(what, c, n), :total]
             for r in range(rows):
                 place = q + r * strides[last - 1] + c * between

@@ -28,7 +28,9 @@ log = logging.getLogger(__name__)
 # as much as a row of 250 points. So kernels allocate nothing; their scratch comes from the caller.
 _FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
-inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_FLAGS)
+_BARE: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+inner = numba.njit(**_BARE, **_FLAGS)
 """A function that only kernels call; it is compiled into them."""
 
 merged = numba.njit(inline="always", **_FLAGS)

@@ -1,12 +1,12 @@
 """Measures along a row, from the rows of its derivatives.
 
-``raw`` is the measure, or for `SLOPE` and `HESSIAN_NORM` its square: the search compares squares
-and takes the root of the few that it keeps.
+``raw`` is the measure, or for those in `ROOTS` its square: the search compares squares and takes
+the root of the few that it keeps.
 """
 
 from __future__ import annotations
 
-from math import atan2, sqrt
+from math import atan2, hypot, pi, sqrt
 
 import numpy as np
 
@@ -23,12 +23,21 @@ HESSIAN_DET = 6
 HESSIAN_MIN_ELEMENT = 7
 EIGENVALUE_MIN = 8
 EIGENVALUE_MAX = 9
+CURVEDNESS = 10
+SHAPE_INDEX = 11
+MEAN_CURVATURE = 12
+GAUSSIAN_CURVATURE = 13
+PROFILE_CURVATURE = 14
+PLAN_CURVATURE = 15
+"""From `SHAPE_INDEX` on, those of surfaces."""
+
+ROOTS = (SLOPE, HESSIAN_NORM, CURVEDNESS)
 
 
 @inner
 def finish(code, raw, single):  # type: ignore[no-untyped-def]
     """Return the measure as the result's dtype holds it. It never decreases as raw grows."""
-    value = sqrt(raw) if code in (SLOPE, HESSIAN_NORM) else raw
+    value = sqrt(raw) if code in ROOTS else raw
     return np.float64(np.float32(value)) if single else value
 
 
@@ -116,7 +125,58 @@ def _least(rows, n, raw):  # type: ignore[no-untyped-def]
 @inner
 def compares(code):  # type: ignore[no-untyped-def]
     """Tell whether a measure compares derivatives with what the rounding of the data makes."""
-    return False
+    return code in (SHAPE_INDEX, PROFILE_CURVATURE, PLAN_CURVATURE)
+
+
+@inner
+def _surface(code, rows, raw, noise):  # type: ignore[no-untyped-def]
+    """Write a measure of the surface z = f(x, y), whose derivatives are p, q and r, s, t.
+
+    Slopes are divided by the larger one before they are squared, so that neither 1e-200 nor 1e200
+    turns a limit into 0/0.
+
+    A neighbour is larger than |f| by a step times the slope and half the step squared times the
+    bend, and so is its rounding: without it a plane or a minimum at height 0 would not be flat.
+    The steps come from the two noises of an axis: of 1/h to 4/h and of 4/h² to 12/h².
+    """
+    # One plain loop for all: a vectorised one for each took 1.7 s to compile, this one takes 0.2 s,
+    # and is half as fast at worst (measured).
+    noise_p, noise_q, bend_p, bend_q = noise[0, 0], noise[0, 1], noise[1, 0], noise[1, 1]
+    rest_p = 8.0 * noise_p * (noise_p / bend_p) * (noise_p / bend_p)
+    rest_q = 8.0 * noise_q * (noise_q / bend_q) * (noise_q / bend_q)
+    for j in range(raw.size):
+        p, q = rows[0, j], rows[1, j]
+        r, s, t = rows[2, j], rows[3, j], rows[4, j]
+        top = max(abs(p), abs(q))
+        c = 1.0 / max(1.0, top)
+        a, b = p * c, q * c
+        w = a * a + b * b + c * c
+        value = 0.0
+        if code == MEAN_CURVATURE:
+            bent = b * (b * r) + a * (a * t) - 2.0 * (a * (b * s)) + c * (c * r) + c * (c * t)
+            value = 0.5 * bent / (w * sqrt(w)) * c
+        elif code == GAUSSIAN_CURVATURE:
+            u, v, m = r * c * c, t * c * c, s * c * c
+            value = (u * v - m * m) / (w * w)
+        elif code == SHAPE_INDEX:
+            middle, radius = 0.5 * r + 0.5 * t, hypot(0.5 * r - 0.5 * t, s)
+            level = max(bend_p, bend_q) * rows[5, j] + 8.0 * max(noise_p, noise_q) * top
+            if not abs(middle) + radius <= level:  # so is NaN
+                value = 0.0 - atan2(middle, radius) / (0.5 * pi)
+        elif abs(p) <= noise_p * rows[5, j] + rest_p * abs(r) and (
+            abs(q) <= noise_q * rows[5, j] + rest_q * abs(t)
+        ):
+            value = 0.0 * r + 0.0 * s + 0.0 * t  # NaN if one of them is
+        else:
+            a, b = p / top, q / top
+            g = a * a + b * b
+            if code == PROFILE_CURVATURE:
+                bent = a * (a * r) + b * (b * t) + 2.0 * (a * (b * s))
+                value = bent / (g * (w * sqrt(w))) * c * c * c
+            else:
+                bent = b * (b * r) + a * (a * t) - 2.0 * (a * (b * s))
+                value = bent / (g * sqrt(g)) / top
+        raw[j] = value + 0.0  # -0.0 becomes 0.0
 
 
 @inner
@@ -128,8 +188,11 @@ def measure_row(code, rows, n, raw, A, spectrum, noise):  # type: ignore[no-unty
     derivatives. ``A``, shape (n, n), and ``spectrum``, shape (n,), are scratch.
     """
     size = raw.size
-    if code in (SLOPE, HESSIAN_NORM):
+    if code in ROOTS:
         _squares(rows, n, code, raw)
+        if code == CURVEDNESS:
+            for j in range(size):
+                raw[j] /= n
     elif code == SLOPE_ANGLE:
         for j in range(size):
             raw[j] = atan2(rows[0, j], rows[1, j])
@@ -149,6 +212,8 @@ def measure_row(code, rows, n, raw, A, spectrum, noise):  # type: ignore[no-unty
         for j in range(size):
             load_matrix(rows, j, n, A)
             raw[j] = determinant(A, n)
+    elif code >= SHAPE_INDEX:
+        _surface(code, rows, raw, noise)
     else:
         for j in range(size):
             load_matrix(rows, j, n, A)

@@ -237,7 +237,7 @@ def next_span(box, index):  # type: ignore[no-untyped-def]
     if last == 0 or box.row >= 0:
         return 1, size
     stride = box.strides[last - 1]
-    if 2 * size < stride:
+    if 4 * size < stride:
         return 1, size
     rows = min(box.runs[index[last - 1]] - index[last - 1], 1 + (SPAN - size) // stride)
     return max(rows, 1), size

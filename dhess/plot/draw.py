@@ -133,8 +133,8 @@ def arrows(ax: Axes, picture: Picture) -> None:
     """Draw the mean uphill slope of each block of the picture as an arrow.
 
     An arrow is perpendicular to the contour lines as they appear on paper, whatever the units of
-    the axes, and the steepest ones are as long as the blocks. There is none where the middle of
-    a block has no data: it would float in the sea.
+    the axes, and the steepest ones are as long as the blocks. There is none where half of a block
+    or its middle has no data: it would float in the sea.
     """
     import matplotlib.patheffects as effects
 
@@ -252,7 +252,7 @@ def _lit(colours: NDArray[np.float64], shade: NDArray[np.float64]) -> NDArray[np
 
 
 def _means(values: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float64]:
-    """Return the mean of each whole block of rows × columns points, NaN left out."""
+    """Return the mean of each whole block of rows × columns points, NaN if half of it is NaN."""
     high, wide = (
         max(1, n // block) for n, block in zip(values.shape, (rows, columns), strict=True)
     )
@@ -261,5 +261,6 @@ def _means(values: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.f
     valid = np.isfinite(blocks)
     count = valid.sum(axis=(1, 3))
     total = np.where(valid, blocks, 0.0).sum(axis=(1, 3))
-    means: NDArray[np.float64] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    enough = 2 * count > blocks.shape[1] * blocks.shape[3]
+    means: NDArray[np.float64] = np.where(enough, total / np.maximum(count, 1), np.nan)
     return means

@@ -182,6 +182,8 @@ class MeasureInfo(Model):
     unit: str
     """Made of u, the field's unit, and x, the coordinates' unit."""
     meaning: str
+    source: str
+    """Where it is defined; empty for what every textbook has."""
 
 
 class MeasuresReport(Report):
@@ -208,6 +210,7 @@ class MeasuresReport(Report):
                     ndim=each.ndim,
                     unit=each.unit,
                     meaning=each.meaning,
+                    source=each.source,
                 )
                 for each in MEASURES.values()
             )

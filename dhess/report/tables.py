@@ -110,4 +110,20 @@ def _measures(report: MeasuresReport) -> RenderableType:
     for each in report.measures:
         needs = " and ".join(each.needs) + ("" if each.ndim is None else f", {each.ndim}-D")
         rows.add_row(each.name, each.formula, needs, each.unit, each.meaning)
-    return Group(rows, "", Text("u is the field's unit, x the coordinates' unit, n their number."))
+    legend = (
+        "u is the field's unit, x the coordinates' unit, n their number; p and q are the first "
+        "derivatives of a surface, r, s and t the second ones. Curvatures are above zero where the "
+        "surface curves up; geomorphometry often takes the opposite sign."
+    )
+    found = _sources(report)
+    sources = facts(*((", ".join(names), source) for source, names in found.items()))
+    return Group(rows, "", Text(legend), "", sources)
+
+
+def _sources(report: MeasuresReport) -> dict[str, list[str]]:
+    """Return the names of the measures that each source defines."""
+    found: dict[str, list[str]] = {}
+    for each in report.measures:
+        if each.source:
+            found.setdefault(each.source, []).append(each.name)
+    return found

@@ -80,7 +80,12 @@ def _weights(axis: Axis, index: Ints, starts: Ints, width: int, derivative: int)
     if axis.step is not None:
         # On whole numbers the weights are exact; the step enters once.
         away = (nodes - index[:, None]).astype(np.float64)
-        return fornberg(away, derivative) / axis.step**derivative
+        weights = fornberg(away, derivative)
+        # The recursion leaves a rounding of its own, which would let a NaN at the centre through.
+        central = (away == -away[:, ::-1]).all(axis=1)
+        mirrored = (-1.0) ** derivative * weights[central, ::-1]
+        weights[central] = 0.5 * (weights[central] + mirrored)
+        return weights / axis.step**derivative
     return fornberg(axis.at(nodes) - axis.at(index)[:, None], derivative)
 
 
