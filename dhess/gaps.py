@@ -74,15 +74,10 @@ def find_gaps(table: Table, block: Block) -> Gaps | None:
     >>> gaps.near.astype(int)
     array([1, 0, 1, 0, 1, 0, 0, 0])
     """
-    if block.data.dtype.kind != "f":
+    if not has_gaps(table, block):
         return None
     axes = [table.stencil.along(d) for d in range(len(block.ranges))]
-    region = tuple(
-        points if axis is None else axis.around(*points)
-        for points, axis in zip(block.ranges, axes, strict=True)
-    )
-    if not _any_nan(block, region):
-        return None
+    region = _region(table, block)
     data = np.ascontiguousarray(block.take(region), dtype=np.float64)
     nan = np.isnan(data)
     felt = nan
@@ -94,17 +89,28 @@ def find_gaps(table: Table, block: Block) -> Gaps | None:
     return Gaps(missing, felt & ~missing, data, block.data.dtype, region, block.ranges)
 
 
-def _any_nan(block: Block, region: tuple[Range, ...]) -> bool:
-    """Look for NaN in a region, or all along an axis where it goes over the seam."""
+def has_gaps(table: Table, block: Block) -> bool:
+    """Tell whether there is NaN where rows of a block can reach, or farther along a seam."""
+    if block.data.dtype.kind != "f":
+        return False
     view = block.data[
         tuple(
             slice(a - o, b - o) if block.holds(d, (a, b)) else slice(None)
-            for d, ((a, b), o) in enumerate(zip(region, block.origin, strict=True))
+            for d, ((a, b), o) in enumerate(zip(_region(table, block), block.origin, strict=True))
         )
     ]
     # The smallest value is NaN if any is: one pass and no array of truth values.
     with np.errstate(invalid="ignore"):
         return bool(np.isnan(view.min()))
+
+
+def _region(table: Table, block: Block) -> tuple[Range, ...]:
+    """Return the ranges of indices that rows of a block can reach."""
+    axes = (table.stencil.along(d) for d in range(len(block.ranges)))
+    return tuple(
+        points if axis is None else axis.around(*points)
+        for points, axis in zip(block.ranges, axes, strict=True)
+    )
 
 
 def _felt(nan: Array, d: int, axis: AxisStencil, points: Range, begin: int) -> Array:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dhess.block import Block, strides_of
-from dhess.gaps import Gaps, find_gaps, measure_near, rows_near
+from dhess.gaps import Gaps, find_gaps, has_gaps, measure_near, rows_near
 from dhess.jobs import Job, jobs
 from dhess.kernels import boxes
 from dhess.kernels.eigen import symmetric_eigenvalues
@@ -92,10 +92,10 @@ def _within(part: Block, held: tuple[Range, ...]) -> tuple[slice, ...]:
 
 def _parts(table: Table, block: Block) -> Iterator[tuple[Block, Gaps | None]]:
     """Cut a block into parts of bounded size, each with its gaps, if the stencil adapts to any."""
-    if not table.stencil.adapts:
-        yield block, None
-        return
     if any(last <= first for first, last in block.ranges):
+        return
+    if not (table.stencil.adapts and has_gaps(table, block)):
+        yield block, None
         return
     shape = tuple(b - a for a, b in block.ranges)
     for tile in tiles(shape, PART):
