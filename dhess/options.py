@@ -95,6 +95,12 @@ class Settings:
         short = dtype.kind == "f" and dtype.itemsize <= 4
         return np.dtype("float32" if short else "float64")
 
+    def _sphere(self) -> dict[str, Any]:
+        if self.geometry != "sphere":
+            return {}
+        named = {"latitude": self.latitude, "longitude": self.longitude}
+        return {k: str(v) for k, v in named.items() if v is not None} | {"radius": self.radius}
+
     @property
     def adapts(self) -> bool:
         """Whether stencils adapt to NaN."""
@@ -111,7 +117,7 @@ class Settings:
             "scale": self.scale if isinstance(self.scale, str) else _written(self.scale),
             "nan": self.nan,
             "geometry": self.geometry,
-            **({"radius": self.radius} if self.geometry == "sphere" else {}),
+            **self._sphere(),
             "datetime_unit": self.datetime_unit,
             "dtype": self.result_dtype(dtype).name,
         }
