@@ -73,11 +73,13 @@ def test_overwrite_replaces_files(
 
 @pytest.mark.parametrize("measure", list(MEASURES))
 def test_every_measure_can_be_found(
-    source: str, measure: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, measure: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    surface = quartic().assign_attrs(units="m")  # a height in the unit of its axes
+    source = str(store(surface, tmp_path / "surface.zarr"))
     out = ran(capsys, "find", source, "--measure", measure, "--json", "-")
     report = FindReport.model_validate_json(out)
-    expected = dhess.measure(quartic(), measure)
+    expected = dhess.measure(surface, measure)
     assert report.answers[0].value == float(expected.min())
 
 

@@ -188,7 +188,9 @@ def measure(data: Field, name: str, **options: Unpack[Options]) -> Any:
         As for `gradient`.
     name
         Which measure: slope, slope_angle, laplacian, laplacian_abs, hessian_norm,
-        hessian_spectral, hessian_det, hessian_min_element, eigenvalue_min, eigenvalue_max.
+        hessian_spectral, hessian_det, hessian_min_element, eigenvalue_min, eigenvalue_max,
+        curvedness, shape_index, mean_curvature, gaussian_curvature, profile_curvature,
+        plan_curvature.
 
     Returns
     -------

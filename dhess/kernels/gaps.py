@@ -12,7 +12,7 @@ import numpy as np
 
 from dhess.kernels.compiled import Kernel, inner
 from dhess.kernels.measures import compares, finish, measure_row, pair_index
-from dhess.kernels.spans import bend
+from dhess.kernels.spans import bend, steepen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -232,6 +232,8 @@ def gap_rows(gapped, wanted, points, index, room, rows):  # type: ignore[no-unty
 def bend_rows(metric, wanted, index, rows):  # type: ignore[no-untyped-def]
     """Make physical components on the sphere; index is (0,) and metric is per point."""
     bend(metric, wanted, rows, index, rows.shape[1])
+    if wanted.level:
+        steepen(metric, wanted, rows, index, rows.shape[1])
 
 
 @Kernel

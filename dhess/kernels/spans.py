@@ -325,6 +325,18 @@ def level_row(box, x, index, rows, size):  # type: ignore[no-untyped-def]
         level[j] = abs(np.float64(f[j]))
 
 
+@inner
+def steepen(metric, box, rows, index, size):  # type: ignore[no-untyped-def]
+    """Raise |f| by what the sphere makes of its rounding: 1 / cos^2 in derivatives by longitude."""
+    if metric is None:
+        return
+    first, step = index[metric.axis], 1 if metric.axis == index.size - 1 else 0
+    n = box.along.size
+    for j in range(size):
+        c = metric.cos[first + step * j]
+        rows[n + n * (n + 1) // 2, j] /= c * c
+
+
 @merged
 def raw_span(code, box, metric, x, index, is_plain, work, raw):  # type: ignore[no-untyped-def]
     """Write the raw measure along a span."""
@@ -334,4 +346,5 @@ def raw_span(code, box, metric, x, index, is_plain, work, raw):  # type: ignore[
         derivative_rows(box, metric, x, index, raw.size, work)
         if compares(code):
             level_row(box, x, index, work.rows, raw.size)
+            steepen(metric, box, work.rows, index, raw.size)
         measure_row(code, work.rows, box.along.size, raw, work.matrix, work.spectrum, box.noise)
