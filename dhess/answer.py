@@ -51,8 +51,8 @@ class Labels:
     axes: tuple[Hashable, ...]
     """Names of the differentiated dimensions."""
     attrs: dict[str, Any]
-    units: dict[str, str]
-    """Units of the variables, where they are known."""
+    units: dict[str, dict[str, str]]
+    """Attributes of the variables that say their units, where they are known."""
 
 
 def answer(found: Candidates, array: xr.DataArray, labels: Labels) -> xr.Dataset:
@@ -109,13 +109,14 @@ def _columns(
     hessian = given["hessian"]
     eigenvalues = np.empty(hessian.shape[:2])
     symmetric_eigenvalues(hessian.copy(), eigenvalues)
+    with np.errstate(over="ignore"):  # beyond float32 is infinite, as kernels have it
+        floats = {name: given[name] for name in ("value", "gradient", "hessian")}
+        floats["eigenvalues"] = eigenvalues
+        rounded: Columns = {name: values.astype(dtype) for name, values in floats.items()}
     return {
-        "value": given["value"].astype(dtype),
+        **rounded,
         "field": given["field"],
         "index": index,
-        "gradient": given["gradient"].astype(dtype),
-        "hessian": hessian.astype(dtype),
-        "eigenvalues": eigenvalues.astype(dtype),
         "kind": _kinds(eigenvalues, given["noise"]),
         "nan_points": np.array(found.nans),
         **{name: x[index[:, d]] for d, (name, x) in enumerate(coordinates.items())},
@@ -162,11 +163,7 @@ def _padded(
 
 def _dataset(columns: Columns, array: xr.DataArray, labels: Labels) -> xr.Dataset:
     variables = {
-        name: (
-            ("rank", *dims),
-            columns[name],
-            {"units": labels.units[name]} if name in labels.units else {},
-        )
+        name: (("rank", *dims), columns[name], labels.units.get(name, {}))
         for name, dims in _DIMS.items()
     }
     coords: dict[Hashable, Any] = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import inspect
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,6 +52,18 @@ class DhessWarning(UserWarning):
 
 class UnitsWarning(DhessWarning):
     """Derivatives in different units are added up."""
+
+
+class GridWarning(DhessWarning):
+    """A coordinate is probably not what it says."""
+
+
+def warn_caller(sentence: str, category: type[DhessWarning]) -> None:
+    """Warn at the first line of the call stack that is not in dhess."""
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "dhess":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(sentence, category, stacklevel=level)
 
 
 def suggest(value: str, known: Iterable[str]) -> str:

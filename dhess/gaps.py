@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dhess.block import strides_of
-from dhess.jobs import noise_of
 from dhess.kernels.gaps import Gapped, Room, Wanted, bend_rows, gap_rows, measure_rows
+from dhess.kernels.measures import height_row, row_count
 from dhess.kernels.spans import Metric
 
 if TYPE_CHECKING:
@@ -128,18 +128,18 @@ def _felt(nan: Array, d: int, axis: AxisStencil, points: Range, begin: int) -> A
 
 
 def rows_near(
-    table: Table, gaps: Gaps, *, level: bool
-) -> Iterator[tuple[tuple[Array, ...], Array, Array]]:
-    """Return batches of the points near gaps: index in the block, derivatives, rounding.
+    table: Table, gaps: Gaps, *, noise: bool
+) -> Iterator[tuple[tuple[Array, ...], Array]]:
+    """Return batches of the points near gaps: index in the block, and rows of derivatives.
 
-    The rows of derivatives have shape (n + n (n + 1) / 2 + 1, points), on a sphere in physical
-    components; the rounding is as the kernels of the measures take it.
+    The rows have shape (`row_count`, points), on a sphere in physical components; those of the
+    noise are filled if asked for, with that of the usual rows.
     """
     stencil = table.stencil
     gapped = _gapped(stencil, gaps)
     n = len(stencil.axes)
     wanted = Wanted(
-        np.arange(n), stencil.need.gradient, stencil.need.pure, stencil.need.mixed, level
+        np.arange(n), stencil.need.gradient, stencil.need.pure, stencil.need.mixed, noise
     )
     where = np.nonzero(gaps.near)
     begin = [a - o for (a, _), (o, _) in zip(gaps.ranges, gaps.region, strict=True)]
@@ -149,18 +149,28 @@ def rows_near(
         local = [i + b for i, b in zip(index, begin, strict=True)]
         points = sum(i * s for i, s in zip(local, strides, strict=True))
         along = np.stack([local[s.axis.position] for s in stencil.axes], axis=1)
-        rows = np.empty((n + n * (n + 1) // 2 + 1, len(index[0])))
+        rows = np.empty((row_count(n), len(index[0])))
+        if noise:
+            _write_noise(table, gaps, index, rows[height_row(n) + 1 :])
         gap_rows(gapped, wanted, points, along, Room.of(n), rows)
         metric = _metric(stencil, index, gaps.ranges)
         if metric is not None:
             bend_rows(metric, wanted, np.zeros(1, np.int64), rows)
-        yield index, rows, noise_of(stencil, gaps.dtype)
+        yield index, rows
 
 
-def measure_near(code: int, rows: Array, n: int, noise: Array) -> Array:
+def _write_noise(table: Table, gaps: Gaps, index: tuple[Array, ...], out: Array) -> None:
+    noise = table.noise(gaps.ranges, gaps.dtype, even=False)
+    n = noise.shape[1]
+    for k, axis in enumerate(table.stencil.axes):
+        place = index[axis.axis.position]
+        out[k], out[n + k] = noise[0, k, place], noise[1, k, place]
+
+
+def measure_near(code: int, rows: Array, n: int) -> Array:
     """Return a measure of points from the rows of their derivatives."""
     values = np.empty(rows.shape[1])
-    measure_rows(code, rows, n, values, np.empty((n, n)), np.empty(n), noise)
+    measure_rows(code, rows, n, values, np.empty((n, n)), np.empty(n))
     return values
 
 
@@ -170,13 +180,22 @@ def _gapped(stencil: Stencil, gaps: Gaps) -> Gapped:
     places = np.zeros((len(positions), int(sizes.max())))
     for k, s in enumerate(stencil.axes):
         places[k, : sizes[k]] = s.places(*gaps.region[s.axis.position])
-    steps = np.array([1.0 if s.axis.step is None else s.axis.step for s in stencil.axes])
+    # A power of two near the mean step keeps products of distances in range and changes no bit.
+    steps = np.ones(len(positions))
+    for k, s in enumerate(stencil.axes):
+        if s.axis.step is not None:
+            steps[k] = s.axis.step
+        elif sizes[k] > 1:
+            steps[k] = np.ldexp(1.0, np.frexp(np.ptp(places[k, : sizes[k]]) / sizes[k])[1])
+            places[k] /= steps[k]
     widths = np.array(
         [[(1, 1) if op is None else op.widths for op in (s.first, s.second)] for s in stencil.axes]
     )
     strides = strides_of(gaps.data.shape)
+    x = gaps.data.reshape(-1)
+    x.flags.writeable = False  # as in `jobs`: the data may be read-only
     return Gapped(
-        x=gaps.data.reshape(-1),
+        x=x,
         strides=np.array([strides[d] for d in positions]),
         sizes=sizes,
         places=places,
@@ -188,11 +207,9 @@ def _gapped(stencil: Stencil, gaps: Gaps) -> Gapped:
 
 def _metric(stencil: Stencil, index: tuple[Array, ...], ranges: tuple[Range, ...]) -> Metric | None:
     latitude = stencil.latitude
-    if latitude is None or latitude.parallels is None:
+    if latitude is None:
         return None
     d = latitude.axis.position
-    circles = latitude.parallels.cut(*ranges[d])
-    roles = [s.axis.role for s in stencil.axes]
-    place = index[d]
-    u, v = roles.index("latitude"), roles.index("longitude")
-    return Metric(u, v, 0, circles.cos[place], circles.tan[place])
+    circles = latitude.circles(*ranges[d])
+    u, v = stencil.on_sphere
+    return Metric(u, v, 0, circles.cos[index[d]], circles.tan[index[d]])

@@ -15,7 +15,7 @@ it ended there, with rows that reach over it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -211,7 +211,7 @@ def _job(
         minus=minus,
         factor=factor,
         counts=counts,
-        noise=noise_of(stencil, block.data.dtype),
+        noise=table.noise(ranges, block.data.dtype, even=even),
         row=r,
         pieces=pieces(starts, widths),
         starts=starts,
@@ -221,28 +221,15 @@ def _job(
     return Job(flat, box, ranges, axes, _metric(stencil, ranges, axes))
 
 
-def noise_of(stencil: Stencil, dtype: np.dtype[Any]) -> Array:
-    """Return what the rounding of the data makes of each derivative, per unit of the field."""
-    epsilon = np.finfo(dtype if dtype.char in "efd" else np.float64).eps
-    both = [[op.weight if op else 0.0 for op in (s.first, s.second)] for s in stencil.axes]
-    return float(epsilon) * np.array(both).T.copy()
-
-
 def _metric(stencil: Stencil, ranges: tuple[Range, ...], axes: tuple[int, ...]) -> Metric | None:
     """Return what the sphere makes of the derivatives in a box, None off it."""
     latitude = stencil.latitude
-    if latitude is None or latitude.parallels is None:
+    if latitude is None:
         return None
-    roles = [s.axis.role for s in stencil.axes]
     d = latitude.axis.position
-    circles = latitude.parallels.cut(*ranges[d])
-    return Metric(
-        latitude=roles.index("latitude"),
-        longitude=roles.index("longitude"),
-        axis=axes.index(d),
-        cos=circles.cos,
-        tan=circles.tan,
-    )
+    circles = latitude.circles(*ranges[d])
+    u, v = stencil.on_sphere
+    return Metric(u, v, axes.index(d), circles.cos, circles.tan)
 
 
 def _flat(

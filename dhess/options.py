@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
@@ -159,8 +160,8 @@ def settings(**options: Unpack[Options]) -> Settings:
         scale=_scale(given.get("scale", {})),
         nan=_choice("nan", given.get("nan", "propagate"), NANS),
         geometry=_choice("geometry", given.get("geometry", "cartesian"), GEOMETRIES),
-        latitude=given.get("latitude"),
-        longitude=given.get("longitude"),
+        latitude=_name("latitude", given.get("latitude")),
+        longitude=_name("longitude", given.get("longitude")),
         radius=_radius(given.get("radius", EARTH)),
         datetime_unit=_choice("datetime_unit", given.get("datetime_unit", "s"), TIMES),
         dtype=_dtype(options.get("dtype")),
@@ -192,7 +193,7 @@ def _order(order: object) -> int:
 
 
 def _radius(radius: object) -> float:
-    if not is_number(radius) or not LEAST_STEP <= radius <= LARGEST_STEP:  # type: ignore[operator]
+    if not _is_length(radius):
         raise InputError(
             f"radius={reprlib.repr(radius)} is none for a sphere; it must be a finite number "
             f"above 0, as {EARTH} for the Earth in metres"
@@ -212,13 +213,20 @@ def _scale(scale: object) -> dict[Hashable, float] | str:
 
 
 def is_number(value: object) -> bool:
-    """Tell whether a value is a real number, Python's or NumPy's; a bool is none."""
-    return isinstance(value, Real) and not isinstance(value, bool)
+    """Tell whether a value is a real number, Python's or NumPy's; bools and durations are none."""
+    return isinstance(value, Real) and not isinstance(value, bool | np.timedelta64)
+
+
+def _is_length(value: Any) -> bool:
+    """Tell whether a value is a number that a step can be."""
+    if isinstance(value, np.floating):
+        value = float(value)  # a short one would shorten the limits
+    return is_number(value) and bool(LEAST_STEP <= value <= LARGEST_STEP)
 
 
 def is_count(value: object) -> bool:
     """Tell whether a value is a whole number from 1 on."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64)
     return whole and int(value) >= 1  # type: ignore[call-overload]
 
 
@@ -231,13 +239,37 @@ def _choice(name: str, value: object, known: tuple[str, ...]) -> str:
 def _dims(dims: Hashable | Iterable[Hashable] | None) -> tuple[Hashable, ...] | None:
     if dims is None:
         return None
-    names = (dims,) if isinstance(dims, str) or not isinstance(dims, Iterable) else tuple(dims)
+    if isinstance(dims, AbstractSet):
+        raise InputError(
+            f"dims={reprlib.repr(dims)} is a set, which has no order, and the rows of a result "
+            'have one; write a list, as dims=["y", "x"]'
+        )
+    names = (dims,) if isinstance(dims, str) or not isinstance(dims, Iterable) else _listed(dims)
+    for name in names:
+        _name("dims", name)
     if not names:
         raise InputError("dims=() names no dimension; name at least one, or leave dims out for all")
     twice = [d for i, d in enumerate(names) if d in names[:i]]
     if twice:
         raise InputError(f"dims={list(names)!r} names {twice[0]!r} twice; name each dimension once")
     return names
+
+
+def _listed(dims: Iterable[Hashable]) -> tuple[Hashable, ...]:
+    try:
+        return tuple(dims)
+    except TypeError:  # as an array of no dimension
+        return (dims,)  # type: ignore[return-value]
+
+
+def _name(option: str, name: Any) -> Any:
+    """Check that something can be the name of a dimension."""
+    if not isinstance(name, Hashable):
+        raise InputError(
+            f"{option} holds {reprlib.repr(name)}, which is no name of a dimension; "
+            'write names, as "x"'
+        )
+    return name
 
 
 def _lengths(option: str, lengths: object, name: str, example: float) -> dict[Hashable, float]:
@@ -248,7 +280,7 @@ def _lengths(option: str, lengths: object, name: str, example: float) -> dict[Ha
             f'write {option}={{"{name}": {example}}}'
         )
     for key, length in lengths.items():
-        if not is_number(length) or not LEAST_STEP <= length <= LARGEST_STEP:
+        if not _is_length(length):
             raise InputError(
                 f"{option} of {key!r} is {reprlib.repr(length)}; it must be a finite number "
                 f"above 0 (from {LEAST_STEP:g} to {LARGEST_STEP:g})"

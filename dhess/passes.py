@@ -12,8 +12,7 @@ from dhess.gaps import Gaps, find_gaps, has_gaps, measure_near, rows_near
 from dhess.jobs import Job, jobs
 from dhess.kernels import boxes
 from dhess.kernels.eigen import symmetric_eigenvalues
-from dhess.kernels.gaps import needs_level
-from dhess.kernels.measures import pair_index
+from dhess.kernels.measures import compares, pair_row
 from dhess.kernels.spans import Work
 from dhess.tiles import tiles
 
@@ -51,14 +50,15 @@ def write_components(
 def _mend_components(table: Table, gaps: Gaps, what: int, out: Array) -> None:
     n = len(table.stencil.axes)
     out[:, gaps.missing] = np.nan
-    for index, rows, _ in rows_near(table, gaps, level=False):
+    for index, rows in rows_near(table, gaps, noise=False):
         everything: tuple[Any, ...] = (slice(None), *index)
-        out[everything] = _components(what, rows, n)
+        with np.errstate(over="ignore"):
+            out[everything] = _components(what, rows, n)
 
 
 def _components(what: int, rows: Array, n: int) -> Array:
     """Pick the components from the rows of derivatives, one row each."""
-    matrix = [pair_index.py_func(min(k, l), max(k, l), n) for k in range(n) for l in range(n)]
+    matrix = [pair_row(min(k, l), max(k, l), n) for k in range(n) for l in range(n)]
     if what == boxes.EIGENVALUES:
         values = np.empty((rows.shape[1], n))
         symmetric_eigenvalues(np.ascontiguousarray(rows[matrix].T).reshape(-1, n, n), values)
@@ -82,8 +82,9 @@ def write_measure(
 
 def _mend_measure(table: Table, gaps: Gaps, code: int, out: Array) -> None:
     out[gaps.missing] = np.nan
-    for index, rows, noise in rows_near(table, gaps, level=needs_level(code)):
-        out[index] = measure_near(code, rows, len(table.stencil.axes), noise)
+    for index, rows in rows_near(table, gaps, noise=compares(code)):
+        with np.errstate(over="ignore"):  # beyond float32 is infinite, as kernels have it
+            out[index] = measure_near(code, rows, len(table.stencil.axes))
 
 
 def _within(part: Block, held: tuple[Range, ...]) -> tuple[slice, ...]:
@@ -98,7 +99,9 @@ def _parts(table: Table, block: Block) -> Iterator[tuple[Block, Gaps | None]]:
         yield block, None
         return
     shape = tuple(b - a for a, b in block.ranges)
-    for tile in tiles(shape, PART):
+    first = table.stencil.along(0)
+    thick = 1 if first is None else 4 * first.halo
+    for tile in tiles(shape, max(PART, thick * int(np.prod(shape[1:])))):
         ranges = tuple((a + o, b + o) for (a, b), (o, _) in zip(tile, block.ranges, strict=True))
         part = replace(block, ranges=ranges)
         yield part, find_gaps(table, part)
@@ -162,7 +165,8 @@ def _of_field(table: Table, part: Block, code: int, k: int, *, single: bool) -> 
     values = np.empty(tuple(b - a for a, b in part.ranges))
     write_measure(table, part, code, values, part.ranges)
     if single:
-        values = values.astype(np.float32).astype(np.float64)
+        with np.errstate(over="ignore"):
+            values = values.astype(np.float32).astype(np.float64)
     valid = ~np.isnan(values)
     seen = values[valid]
     limit = np.partition(seen, k - 1)[k - 1] if k < seen.size else np.inf

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -22,7 +23,7 @@ from dhess.fields.quantity import (
     HESSIAN,
     POLES,
     quantity_of,
-    unit_of,
+    unit_attrs,
     warn_units,
 )
 from dhess.grid import Grid
@@ -95,7 +96,8 @@ def find_minimum(
     (rank, row), ``hessian`` (rank, row, col), ``eigenvalues`` (rank, eigen) ascending, and ``kind``
     (minimum, maximum, saddle or degenerate, from the signs of the eigenvalues; degenerate also
     where one cannot be told from rounding). Attributes: measure, options, points, NaN points,
-    version, source. NaN never wins.
+    version, source, and ``smoothed`` if the data has it. Variables have ``units``; ``gradient`` and
+    ``hessian`` have ``component_units`` where the axes have several. NaN never wins.
 
     Raises
     ------
@@ -117,11 +119,14 @@ def find_minimum(
     chosen = settings(**options)
     if not isinstance(exclude_edges, bool | np.bool_):
         raise InputError(f"exclude_edges={exclude_edges!r} is neither True nor False")
+    if not isinstance(compute, bool | np.bool_):
+        raise InputError(f"compute={reprlib.repr(compute)} is neither True nor False")
     array, pint = plain(the_variable(data, chosen))
     grid = Grid.of(array, chosen)
     check_names(array)
     wanted = find_measure(measure)
     check_measure(wanted, len(grid.axes))
+    grid.warn()
     warn_units(array, grid, chosen, quantity_of(wanted))
     full = Stencil.of(grid, chosen, EVERYTHING)
     own = full.restricted(wanted.need)
@@ -193,6 +198,7 @@ def _attributes(
         **chosen.describe(grid.names, array.dtype),
         "points": int(np.prod([b - a for a, b in query.points], dtype=object)),
         **({"note": POLES} if grid.poles else {}),
+        **({"smoothed": str(array.attrs["smoothed"])} if "smoothed" in array.attrs else {}),
         "dhess_version": _version(),
         "source": source + name if source else "",
     }
@@ -212,15 +218,21 @@ def _blank(array: xr.DataArray, grid: Grid, query: Query) -> Candidates:
     return Candidates(columns, 0)
 
 
-def _units(array: xr.DataArray, grid: Grid, chosen: Settings, wanted: Measure) -> dict[str, str]:
-    known = {
-        "value": unit_of(array, grid, chosen, quantity_of(wanted)),
-        "field": array.attrs.get("units"),
-        "gradient": unit_of(array, grid, chosen, GRADIENT),
-        "hessian": unit_of(array, grid, chosen, HESSIAN),
-        "eigenvalues": unit_of(array, grid, chosen, EIGENVALUES),
+def _units(
+    array: xr.DataArray, grid: Grid, chosen: Settings, wanted: Measure
+) -> dict[str, dict[str, str]]:
+    """Return the attributes of the variables that say their units."""
+    quantities = {
+        "value": quantity_of(wanted),
+        "gradient": GRADIENT,
+        "hessian": HESSIAN,
+        "eigenvalues": EIGENVALUES,
     }
-    return {name: str(unit) for name, unit in known.items() if unit is not None}
+    told = {name: unit_attrs(array, grid, chosen, each) for name, each in quantities.items()}
+    own = array.attrs.get("units")
+    told["field"] = {} if own is None else {"units": str(own)}
+    kept = ("units", "component_units")
+    return {name: {k: each[k] for k in kept if k in each} for name, each in told.items()}
 
 
 @cache

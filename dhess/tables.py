@@ -23,6 +23,8 @@ class Rows:
     widths: Array
     weights: Array
     """Shape (width, points)."""
+    sizes: Array
+    """Sum of the sizes of each row's weights, shape (points,)."""
     differences: tuple[Array, Array, Array, Array]
     """Plus, minus and factor, shape (points, most), in steps along the axis; count (points,)."""
 
@@ -33,9 +35,8 @@ class Rows:
         starts, weights = op.rows(index)
         starts = starts - index
         widths = weights.shape[1] - np.argmax(weights[:, ::-1] != 0, axis=1)
-        return cls(
-            starts, widths, weights.T, differences_of(starts, widths, weights, second=second)
-        )
+        differences = differences_of(starts, widths, weights, second=second)
+        return cls(starts, widths, weights.T, np.abs(weights).sum(axis=1), differences)
 
 
 def differences_of(
@@ -138,6 +139,22 @@ class Table:
             factor[o, k, :size, :width] = r.differences[2]
             count[o, k, :size] = r.differences[3]
         return plus, minus, factor, count
+
+    def noise(self, ranges: tuple[Range, ...], dtype: np.dtype[Any], *, even: bool) -> Array:
+        """Return what the rounding of data makes of derivatives, per unit of the field.
+
+        Shape (2, n, longest range), or (2, n, 1) where all weights are the same.
+        """
+        # Four roundings: of the value, of its coordinate, and of what made it of that.
+        epsilon = 4 * float(np.finfo(dtype if dtype.char in "efd" else np.float64).eps)
+        parts = [ranges[s.axis.position] for s in self.stencil.axes]
+        parts = [(a, a + 1) for a, _ in parts] if even else parts
+        noise = np.zeros((2, len(parts), max(b - a for a, b in parts)))
+        for k, part in enumerate(parts):
+            for o, rows in enumerate(self.rows(k, part)):
+                if rows is not None:
+                    noise[o, k, : len(rows.sizes)] = epsilon * rows.sizes
+        return noise
 
     def along_row(self, k: int, points: Range) -> tuple[Array, Array, Array]:
         """Return starts, widths and weights of both derivatives, point by point."""

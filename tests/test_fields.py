@@ -81,6 +81,30 @@ def test_labels_are_kept(name: str, chunks: dict[str, int] | None) -> None:
 
 
 @pytest.mark.parametrize("name", FIELDS)
+def test_what_is_true_of_the_data_only_goes(name: str) -> None:
+    """Ranges, flags and packing (CF conventions) are in the data's numbers, not in a slope's."""
+    gone = {
+        "standard_name": "air_temperature",
+        "cell_methods": "time: mean",
+        "valid_range": [200.0, 330.0],
+        "valid_min": 200.0,
+        "valid_max": 330.0,
+        "actual_range": [250.0, 310.0],
+        "flag_values": [1, 2],
+        "flag_meanings": "land sea",
+        "flag_masks": [1, 2],
+        "missing_value": -999.0,
+        "_FillValue": -999.0,
+        "scale_factor": 0.01,
+        "add_offset": 273.15,
+    }
+    plain = labelled()
+    got = FIELDS[name](plain.assign_attrs(gone), dims=["y", "x"])
+    assert got.attrs == FIELDS[name](plain, dims=["y", "x"]).attrs
+    assert got.attrs["note"] == "kept"
+
+
+@pytest.mark.parametrize("name", FIELDS)
 def test_input_is_not_changed(name: str) -> None:
     data = labelled()
     before = data.copy(deep=True)

@@ -229,3 +229,22 @@ def test_measures_ask_only_for_the_length_they_need(name: str) -> None:
 def test_short_dimension_may_be_a_batch() -> None:
     data = xr.DataArray(np.random.default_rng(0).random((1, 8)), dims=["depth", "x"])
     assert dhess.hessian(data, dims=["x"]).shape == (1, 1, 1, 8)
+
+
+@pytest.mark.parametrize("places", [2, 4])
+def test_an_even_coordinate_that_was_rounded_is_told(places: int) -> None:
+    x = np.round(np.arange(90) / 3, places)
+    f = xr.DataArray(np.sin(x), {"x": x}, "x")
+    for call in (dhess.gradient, dhess.find_minimum):
+        with pytest.warns(dhess.GridWarning, match=rf"'x' looks like .* rounded to {places} dec"):
+            call(f)
+    even = f.assign_coords(x=np.linspace(x[0], x[-1], x.size))
+    assert np.isfinite(dhess.gradient(even)).all()  # and no warning, which would be an error
+
+
+def test_a_coordinate_widened_from_float32_is_even() -> None:
+    exact = np.arange(1080) / 3
+    x = exact.astype(np.float32).astype(np.float64)
+    f = xr.DataArray(np.cos(np.deg2rad(exact)), {"lon": x}, "lon")
+    bend = dhess.laplacian(f, period={"lon": 360.0}) * (180 / np.pi) ** 2
+    assert float(np.abs(bend + f).max()) < 1e-5

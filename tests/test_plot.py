@@ -17,6 +17,7 @@ import dhess
 from dhess import plot
 from dhess.errors import GridError, InputError, OutputError
 from dhess.plot import draw
+from dhess.plot.options import options_of
 from dhess.plot.picture import PIXELS, closest, pictures, thin
 from tests.stores import quartic, quartic_nd
 
@@ -178,7 +179,7 @@ def test_no_arrow_floats_in_the_sea() -> None:
 
 def test_an_answer_knows_how_it_was_found() -> None:
     da = tilted(15).where(tilted(15) > -60)
-    options: dict[str, Any] = {"nan": "adapt", "geometry": "sphere", "period": {"lon": 200.0}}
+    options: dict[str, Any] = {"nan": "adapt", "geometry": "sphere", "period": {"lon": 180.0}}
     best = dhess.find_minimum(da, "slope", **options)
     want = quiver_of(plot.map(da, **options))
     for figure in (plot.answer(da, best), plot.map(da, best)):
@@ -193,10 +194,30 @@ def test_latitudes_that_only_an_option_names() -> None:
     da = tilted(15).rename(lat="a", lon="b")
     names: dict[str, Any] = {"geometry": "sphere", "latitude": "a", "longitude": "b"}
     best = dhess.find_minimum(da, "slope", **names)
-    flat = quiver_of(plot.answer(da, best))  # the answer does not tell the names
-    named = quiver_of(plot.answer(da, best, **names))
-    np.testing.assert_array_equal(flat.U, quiver_of(plot.map(da)).U)
+    named = quiver_of(plot.map(da, **names))
     assert np.ptp(named.U / named.V) > 1
+    for figure in (plot.answer(da, best), plot.map(da, best)):  # the answer tells the names
+        np.testing.assert_array_equal(quiver_of(figure).U, named.U)
+        np.testing.assert_array_equal(quiver_of(figure).V, named.V)
+    flat = quiver_of(plot.map(da))
+    overruled = quiver_of(plot.answer(da, best, geometry="cartesian"))
+    np.testing.assert_array_equal(overruled.U, flat.U)
+
+
+@pytest.mark.parametrize("names", [("lat", "lon"), ("a", "b")])
+def test_a_cut_is_on_the_sphere_if_both_its_axes_are(names: tuple[str, str]) -> None:
+    plane = tilted(15).rename(lat=names[0], lon=names[1])
+    options: dict[str, Any] = {"geometry": "sphere", "radius": 2.0}
+    if names != ("lat", "lon"):
+        options |= {"latitude": names[0], "longitude": names[1]}
+    height = xr.DataArray(np.arange(5.0), dims="z")
+    best = dhess.find_minimum(height + plane, "slope", **options)
+    assert options_of(best, plane)["radius"] == 2.0
+    assert {**options_of(best, plane), **options} == options_of(best, plane)
+    for upright in ((height + plane).isel({name: 3}) for name in names):
+        assert not {*options, "latitude", "longitude"} & options_of(best, upright).keys()
+        got, flat = (quiver_of(plot.map(upright, *given)) for given in ([best], []))
+        np.testing.assert_array_equal(got.U, flat.U)
 
 
 def test_threshold_and_arrows_take_the_same_options() -> None:

@@ -176,6 +176,35 @@ def test_the_whole_answer() -> None:
     for option in ("scheme", "order", "nan", "geometry"):
         assert option in found.attrs
     assert all(isinstance(v, str | int | float) for v in found.attrs.values())
+    assert "smoothed" not in found.attrs
+    assert {name: v.attrs for name, v in found.data_vars.items() if v.attrs} == {
+        "field": {"units": "m"}
+    }
+
+
+@pytest.mark.parametrize("compute", [True, False])
+@pytest.mark.parametrize("chunks", [None, 3])
+def test_the_answer_tells_units_and_smoothing(chunks: int | None, compute: bool) -> None:
+    coords = {
+        "time": ("time", np.arange(6.0), {"units": "h"}),
+        "x": ("x", np.arange(7.0), {"units": "m"}),
+    }
+    data = random((6, 7), "tx").rename(t="time").assign_coords(coords).assign_attrs(units="K")
+    data = dhess.smooth(data if chunks is None else data.chunk(chunks), {"x": 1.0})
+    with pytest.warns(dhess.errors.UnitsWarning):
+        found = dhess.find_minimum(data, "slope", compute=compute)
+    assert found.attrs["smoothed"] == "x=1.0 m"
+    attrs = {name: variable.attrs for name, variable in found.data_vars.items()}
+    assert attrs["gradient"] == {"component_units": "time: K h-1; x: K m-1"}
+    assert attrs["hessian"] == {
+        "component_units": "time,time: K h-2; time,x: K h-1 m-1; x,x: K m-2"
+    }
+    assert attrs["value"] == attrs["eigenvalues"] == {}
+    assert attrs["field"] == {"units": "K"}
+    alike = dhess.find_minimum(data.assign_coords(time=data.x.values[:6]), dims="x")
+    assert (alike.gradient.attrs, alike.hessian.attrs, alike.value.attrs) == (
+        {"units": "K m-1"}, {"units": "K m-2"}, {"units": "K m-2"},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

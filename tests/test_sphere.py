@@ -470,3 +470,13 @@ def test_a_whole_turn_without_a_period_has_ends() -> None:
     turned = dhess.gradient(waves(), radius=1.0, **SPHERE).sel(row="lon")
     np.testing.assert_allclose(got.values[:, 1:-1], turned.values[:, 1:], atol=1e-12)
     assert np.abs(got.values[:, 0] - turned.values[:, 0]).max() > 1e-4
+
+
+@pytest.mark.parametrize("period", [350.0, 341.0])
+def test_a_longitude_starts_over_after_a_turn_or_a_fraction_of_it(period: float) -> None:
+    lat, lon = np.arange(-40.0, 50.0, 10.0), np.arange(0.0, 341.0, 20.0)
+    f = xr.DataArray(np.zeros((9, 18)), {"lat": lat, "lon": lon}, ("lat", "lon"))
+    with pytest.raises(dhess.GridError, match=f"period of 'lon' is {period:g}.*360"):
+        dhess.hessian(f, geometry="sphere", period={"lon": period})
+    sector = f.isel(lon=slice(0, 6))
+    assert dhess.laplacian(sector, geometry="sphere", period={"lon": 120.0}).notnull().all()

@@ -214,8 +214,14 @@ def test_the_warning_names_axes_units_and_remedy_at_the_callers_line() -> None:
         "for axes of length 1"
     )
     assert (caught[0].filename, caught[0].lineno) == (__file__, line)
-    with pytest.warns(UnitsWarning, match=r"scale=\{'time': 60\.0\}, or"):
-        units.warn_mixed("slope", {"time": "s", "x": "m"}, {"time": 60})
+
+
+@pytest.mark.parametrize(
+    ("unit", "length"),
+    [("h", 1.0), ("sec", 3600.0), ("metres", 1000.0), ("Pa", 100.0), ("m2", 1.0), ("m s-1", 1.0)],
+)
+def test_what_is_offered_as_the_length_of_an_axis(unit: str, length: float) -> None:
+    assert units.usual_length(unit) == length
 
 
 @pytest.mark.parametrize(

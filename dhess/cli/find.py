@@ -59,7 +59,7 @@ def find(
     The table shows the coordinates, the field's value, and how it curves there.
     """
     from dhess import plot
-    from dhess.cli.describing import described, titled
+    from dhess.cli.describing import titled
     from dhess.report import FindReport
     from dhess.search import find_minimum
 
@@ -71,4 +71,4 @@ def find(
         result = find_minimum(da, measure, k=k, exclude_edges=exclude_edges, **job.options)
         if plot_file is not None:
             plot.answer(titled(da), result, path=plot_file)
-    emit(FindReport.from_dataset(described(result, da, job.options)), json_file)
+    emit(FindReport.from_dataset(result), json_file)

@@ -250,6 +250,7 @@ def _field(data: xr.DataArray, quantity: Quantity, chosen: Settings) -> xr.DataA
                 f"{quantity.name} makes a dimension {name!r}, which the array already has; "
                 f"rename it, as in .rename({name}='{name}_')"
             )
+    grid.warn()
     warn_units(data, grid, chosen, quantity)
     weights = Stencil.of(grid, chosen, quantity.need)
     dtype = chosen.result_dtype(data.dtype)

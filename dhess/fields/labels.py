@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import dask.array as da
 import numpy as np
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from dhess.options import Settings
 
     Field = xr.DataArray | xr.Dataset
+
+OF_THE_VALUES: Final = frozenset({
+    "units", "standard_name", "cell_methods",
+    "valid_range", "valid_min", "valid_max", "actual_range",
+    "flag_values", "flag_meanings", "flag_masks",
+    "missing_value", "_FillValue", "scale_factor", "add_offset",
+})  # fmt: skip
+"""Attributes (CF conventions) that are true of the data and not of its derivatives."""
 
 
 def check_type(data: object) -> None:
@@ -41,11 +49,18 @@ def is_lazy(data: xr.DataArray) -> bool:
 
 
 def candidates(data: xr.Dataset, chosen: Settings) -> list[Hashable]:
-    """Return the variables of a Dataset that can be differentiated along the wanted dims."""
+    """Return the variables of a Dataset that can be differentiated along the wanted dims.
+
+    Those that hold the bounds of a coordinate's cells are none.
+    """
+    bounds = {v.attrs.get("bounds") for v in data.variables.values()}
     return [
         name
         for name, v in data.data_vars.items()
-        if v.dtype.kind in "biuf" and v.ndim and set(chosen.dims or ()) <= set(v.dims)
+        if v.dtype.kind in "biuf"
+        and v.ndim
+        and set(chosen.dims or ()) <= set(v.dims)
+        and name not in bounds
     ]
 
 
@@ -70,7 +85,7 @@ def labelled(
     names = list(map(str, grid.names))
     coords = dict(data.coords)
     coords |= {name: names for name in quantity.leading if name != "eigen"}
-    attrs = {k: v for k, v in data.attrs.items() if k not in ("units", "standard_name")}
+    attrs = {k: v for k, v in data.attrs.items() if k not in OF_THE_VALUES}
     name = "the field" if data.name is None else data.name
     label = str(data.attrs.get("long_name", name))
     attrs["long_name"] = f"{quantity.long_name} of {label}"

@@ -126,12 +126,12 @@ def warn_units(data: xr.DataArray, grid: Grid, chosen: Settings, quantity: Quant
     Warns
     -----
     UnitsWarning
-        For axes of different units without ``scale``, and for a surface whose height is in another
-        unit than its axes.
+        For axes of different units, if ``scale`` does not make one of them, and for a surface whose
+        height is in another unit than its axes.
     """
     axes = dict(zip(grid.names, _units(grid, chosen), strict=True))
     surface = quantity.measure is not None and quantity.measure.surface
-    if quantity.mixes and not chosen.scale:
+    if quantity.mixes:
         warn_mixed(quantity.name, axes)
     if surface and common(axes.values()) is not None:
         warn_height(quantity.name, data.attrs.get("units"), axes)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dhess.errors import GridError, InputError, suggest
+from dhess.errors import GridError, GridWarning, InputError, suggest, warn_caller
 from dhess.grid.axis import Axis, read_axis
 from dhess.grid.sphere import Parallels, find_roles, on_sphere, parallels
+from dhess.options import LARGEST_STEP, LEAST_STEP
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -40,6 +41,24 @@ class Grid:
     def poles(self) -> int:
         """Number of latitudes at a pole, where directions have no meaning."""
         return 0 if self.parallels is None else int(np.isnan(self.parallels.cos).sum())
+
+    def warn(self) -> None:
+        """Warn of what is probably not meant.
+
+        Warns
+        -----
+        GridWarning
+            If a coordinate looks like an even one that was rounded.
+        """
+        for axis in self.axes:
+            if axis.decimals is not None:
+                warn_caller(
+                    f"coordinate {axis.name!r} looks like an even one that was rounded to "
+                    f"{axis.decimals} decimals, and steps that differ by rounding make second "
+                    f"derivatives noisy; if it is even, say so, as by .assign_coords({axis.name}="
+                    f"np.linspace(first, last, {axis.size}))",
+                    GridWarning,
+                )
 
     @classmethod
     def of(cls, da: xr.DataArray, settings: Settings) -> Grid:
@@ -95,7 +114,16 @@ def _scaled(axis: Axis, settings: Settings) -> Axis:
     if isinstance(settings.scale, str):
         return axis.times(1.0 / axis.span)
     factor = settings.scale.get(axis.name)
-    return axis if factor is None else axis.times(1.0 / factor)
+    if factor is None:
+        return axis
+    scaled = axis.times(1.0 / factor)
+    steps = np.abs(scaled.steps())
+    if not (steps.size == 0 or LEAST_STEP <= steps.min() <= steps.max() <= LARGEST_STEP):
+        raise GridError(
+            f"scale of {axis.name!r} is {factor:g}, which makes its steps {steps.min():g} to "
+            f"{steps.max():g}; they must be between {LEAST_STEP:g} and {LARGEST_STEP:g}"
+        )
+    return scaled
 
 
 def _label(da: xr.DataArray) -> str:

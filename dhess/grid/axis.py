@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from dhess.errors import GridError
-from dhess.grid.coordinate import distances, even_step, is_time, rounding
+from dhess.grid.coordinate import decimals, distances, even_step, is_time, rounding
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -41,6 +41,8 @@ class Axis:
     """Distance of a point from itself once around, with the sign of the steps; None: it ends."""
     is_time: bool = False
     """Whether its unit is that of the option ``datetime_unit``."""
+    decimals: int | None = None
+    """To which an even coordinate was probably rounded, if it is uneven for no other reason."""
     role: Literal["latitude", "longitude"] | None = None
     """What it is on the sphere."""
 
@@ -115,6 +117,8 @@ def read_axis(da: xr.DataArray, name: Hashable, settings: Settings) -> Axis:
     unit = TIME_UNITS[settings.datetime_unit] if times else coordinate.attrs.get("units")
     text = None if unit is None else str(unit)
     axis = Axis(name, position, size, step_, offsets, text, is_time=times)
+    if step_ is None and not times:
+        axis = replace(axis, decimals=decimals(x, offsets))
     if period is not None:
         return _wrapped(axis, period, (x[0], x[-1]), rounding(x, offsets) + 4 * np.spacing(period))
     return axis if step_ is None else replace(axis, offsets=None)
@@ -124,7 +128,8 @@ def _wrapped(axis: Axis, period: float, ends: tuple[object, object], tolerance: 
     """Return the axis with a period; it stays even if the step over the seam equals the others."""
     open_span = axis.span if axis.size > 1 else 0.0
     gap = period - open_span
-    what = f"period of {axis.name!r} is {period:g}"
+    unit = f" {axis.unit}, as datetime_unit says" if axis.is_time else ""
+    what = f"period of {axis.name!r} is {period:g}{unit}"
     if abs(gap) <= tolerance:
         raise GridError(
             f"{what}, as long as its span from {ends[0]} to {ends[1]} ({open_span:g}): the last "

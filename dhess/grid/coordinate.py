@@ -83,8 +83,11 @@ def _times(name: Hashable, x: Values, unit: str) -> Values:
     if stored in ("Y", "M"):
         # Years and months differ in length: days do not, and hold their beginnings exactly.
         x, stored, count = x.astype("M8[D]"), "D", 1
-    whole = x.astype(np.int64).astype(np.longdouble)
-    return _ratio(whole - whole[0], stored, count, unit)
+    whole = x.astype(np.int64)
+    if abs(int(whole[-1]) - int(whole[0])) < 2**62:  # exact even where long floats are short
+        whole = whole - whole[0]
+    exact = whole.astype(np.longdouble)
+    return _ratio(exact - exact[0], stored, count, unit)
 
 
 def _ratio(whole: Values, stored: str, count: int, unit: str) -> Values:
@@ -149,10 +152,36 @@ def rounding(x: Values, offsets: Floats) -> float:
     """Return how far a point may be off because of its coordinate's own dtype."""
     far = 4 * float(np.spacing(np.abs(offsets[-1])))
     if x.dtype.kind == "f":
+        with np.errstate(over="ignore", under="ignore"):
+            short = x.astype(np.float32)
+        x = short if np.array_equal(x, short) else x  # widened later, as files and tables do
         # Two units in the last place: half of one from storing each of two values, the rest from
         # the arithmetic of whoever made the coordinate (linspace, arange, scale and offset).
         far += 2 * float(np.spacing(np.abs(x).max()))
     return far
+
+
+def decimals(x: Values, offsets: Floats) -> int | None:
+    """Return the decimals that an even coordinate was rounded to, None if it does not look so.
+
+    Examples
+    --------
+    >>> x = np.round(np.arange(9) / 3, 2)
+    >>> decimals(x, x - x[0]), decimals(x**2, x**2)
+    (2, None)
+    """
+    if x.dtype.kind != "f" or x.size < 4:
+        return None
+    steps = np.abs(np.diff(offsets))
+    exact = 4 * float(np.finfo(x.dtype).eps) * float(np.abs(x).max())
+    for places in range(1, 7):
+        unit = 10.0**-places
+        if exact > unit / 8:
+            return None
+        if np.abs(x - np.round(x, places)).max() <= exact:
+            # Steps of rounded even points differ by one unit at most.
+            return places if np.ptp(steps) <= 1.01 * unit + exact and unit < steps.min() else None
+    return None
 
 
 def unevenness(offsets: Floats) -> float:

@@ -129,6 +129,13 @@ def on_sphere(da: xr.DataArray, axis: Axis, role: Role, radius: float) -> Axis:
             f"longitude {axis.name!r} spans {span:g}, more than one turn of {4 * right:g}; "
             "select one turn of it"
         )
+    if role == "longitude" and axis.period is not None:
+        part = 4 * right / span
+        if abs(part - round(part)) > 1e-6:
+            raise GridError(
+                f"period of {axis.name!r} is {span:g}, and a longitude starts over after "
+                f"{4 * right:g} or a whole fraction of that; correct the period"
+            )
     if role == "latitude" and axis.period is not None:
         raise GridError(
             f"period is given for the latitude {axis.name!r}, which ends at the poles; "
@@ -167,7 +174,8 @@ def parallels(da: xr.DataArray, name: Hashable, radius: float) -> Parallels:
             f"latitude {name!r} is {latitude[worst]:g} at index {worst}, beyond the pole at "
             f"±{right:g}; correct the coordinate or its units attribute"
         )
-    angle = latitude * (np.pi / (2 * right))
-    cos, sin = np.cos(angle), np.sin(angle)
+    # From the pole's side, where the cosine would lose digits.
+    cos = np.sin((right - np.abs(latitude)) * (np.pi / (2 * right)))
+    sin = np.sin(latitude * (np.pi / (2 * right)))
     cos = np.where(cos > POLE, cos, np.nan)
     return Parallels(cos, sin / cos / radius)

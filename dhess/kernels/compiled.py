@@ -78,7 +78,7 @@ class Kernel:
 def _form(argument: Any) -> str:
     """Tell forms of an argument apart that are compiled apart."""
     if isinstance(argument, np.ndarray):
-        return str(argument.dtype.char)
+        return f"{argument.dtype.char}{argument.flags.writeable:d}"
     return "-" if argument is None else "."
 
 

@@ -6,12 +6,12 @@ are centred where it allows, one-sided at its ends, and use all of it where it i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from dhess.kernels.compiled import Kernel, inner
-from dhess.kernels.measures import compares, finish, measure_row, pair_index
+from dhess.kernels.measures import finish, height_index, measure_row, pair_index
 from dhess.kernels.spans import bend, steepen
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ class Wanted(NamedTuple):
     gradient: bool
     hessian: bool
     mixed: bool
-    level: bool
+    noise: bool
+    """Whether |f| is; the noise of each derivative stands behind its place already."""
 
 
 class Room(NamedTuple):
@@ -201,7 +202,7 @@ def mixed_at(gapped, room, p, i, j, k, l):  # type: ignore[no-untyped-def]
 
 @Kernel
 def gap_rows(gapped, wanted, points, index, room, rows):  # type: ignore[no-untyped-def]
-    """Write the derivatives at single points, shape (n + n (n + 1) / 2 + 1, points).
+    """Write the derivatives at single points, shape (`row_count`, points).
 
     ``points`` are positions in the data, shape (points,), and ``index`` those along each
     differentiated axis, shape (points, n).
@@ -224,29 +225,21 @@ def gap_rows(gapped, wanted, points, index, room, rows):  # type: ignore[no-unty
                 for l in range(k + 1, n):
                     value = mixed_at(gapped, room, p, index[m, k], index[m, l], k, l)
                     rows[pair_index(k, l, n), m] = value
-        if wanted.level:
-            rows[n + n * (n + 1) // 2, m] = abs(x[p])
+        if wanted.noise:
+            rows[height_index(n), m] = abs(x[p])
 
 
 @Kernel
 def bend_rows(metric, wanted, index, rows):  # type: ignore[no-untyped-def]
     """Make physical components on the sphere; index is (0,) and metric is per point."""
     bend(metric, wanted, rows, index, rows.shape[1])
-    if wanted.level:
+    if wanted.noise:
         steepen(metric, wanted, rows, index, rows.shape[1])
 
 
 @Kernel
-def measure_rows(code, rows, n, raw, A, spectrum, noise):  # type: ignore[no-untyped-def]
+def measure_rows(code, rows, n, raw, A, spectrum):  # type: ignore[no-untyped-def]
     """Write the measure of points, from the rows of their derivatives."""
-    measure_row(code, rows, n, raw, A, spectrum, noise)
+    measure_row(code, rows, n, raw, A, spectrum)
     for j in range(raw.size):
         raw[j] = finish(code, raw[j], False)
-
-
-def needs_level(code: int) -> bool:
-    """Tell whether a measure compares derivatives with the rounding of the data."""
-    return bool(_compares(code))
-
-
-_compares: Any = compares.py_func

@@ -33,16 +33,43 @@ PLAN_CURVATURE = 15
 
 
 @inner
-def finish(code, raw, single):  # type: ignore[no-untyped-def]
-    """Return the measure as the result's dtype holds it. It never decreases as raw grows."""
-    value = sqrt(raw) if code in (SLOPE, HESSIAN_NORM, CURVEDNESS) else raw
-    return np.float64(np.float32(value)) if single else value
+def squared(code):  # type: ignore[no-untyped-def]
+    """Tell whether the raw measure is a square."""
+    return code in (SLOPE, HESSIAN_NORM, CURVEDNESS)
 
 
 @inner
-def pair_index(k, l, n):  # type: ignore[no-untyped-def]
+def finish(code, raw, single):  # type: ignore[no-untyped-def]
+    """Return the measure as the result's dtype holds it. It never decreases as raw grows."""
+    value = sqrt(raw) if squared(code) else raw
+    return np.float64(np.float32(value)) if single else value
+
+
+def pair_row(k: int, l: int, n: int) -> int:
     """Return the row of f_kl, k <= l, among the rows of derivatives."""
     return n + k * n - k * (k - 1) // 2 + (l - k)
+
+
+def height_row(n: int) -> int:
+    """Return the row of |f|; behind it stand those of the noise, of f_k and then of f_kk.
+
+    Noise is what the rounding of the data makes of a derivative, per unit of |f|.
+    """
+    return n + n * (n + 1) // 2
+
+
+def row_count(n: int) -> int:
+    """Return how many rows there are in all."""
+    return height_row(n) + 1 + 2 * n
+
+
+def compares(code: int) -> bool:
+    """Tell whether a measure compares derivatives with what the rounding of the data makes."""
+    return code in (SHAPE_INDEX, PROFILE_CURVATURE, PLAN_CURVATURE)
+
+
+pair_index, height_index = inner(pair_row), inner(height_row)
+does_compare = inner(compares)
 
 
 @inner
@@ -123,13 +150,7 @@ def _least(rows, n, raw):  # type: ignore[no-untyped-def]
 
 
 @inner
-def compares(code):  # type: ignore[no-untyped-def]
-    """Tell whether a measure compares derivatives with what the rounding of the data makes."""
-    return code in (SHAPE_INDEX, PROFILE_CURVATURE, PLAN_CURVATURE)
-
-
-@inner
-def _surface(code, rows, raw, noise):  # type: ignore[no-untyped-def]
+def _surface(code, rows, raw):  # type: ignore[no-untyped-def]
     """Write a measure of the surface z = f(x, y), whose derivatives are p, q and r, s, t.
 
     Slopes are divided by the larger one before they are squared, so that neither 1e-200 nor 1e200
@@ -141,10 +162,13 @@ def _surface(code, rows, raw, noise):  # type: ignore[no-untyped-def]
     """
     # One plain loop for all: a vectorised one for each took 1.7 s to compile, this one takes 0.3 s,
     # and is half as fast at worst (measured).
-    noise_p, noise_q, bend_p, bend_q = noise[0, 0], noise[0, 1], noise[1, 0], noise[1, 1]
-    rest_p = 8.0 * noise_p * (noise_p / bend_p) * (noise_p / bend_p)
-    rest_q = 8.0 * noise_q * (noise_q / bend_q) * (noise_q / bend_q)
+    checks = does_compare(code)
     for j in range(raw.size):
+        noise_p, noise_q, bend_p, bend_q = 0.0, 0.0, 1.0, 1.0
+        if checks:
+            noise_p, noise_q, bend_p, bend_q = rows[6, j], rows[7, j], rows[8, j], rows[9, j]
+        rest_p = 16.0 * noise_p * (noise_p / bend_p) * (noise_p / bend_p)
+        rest_q = 16.0 * noise_q * (noise_q / bend_q) * (noise_q / bend_q)
         p, q = rows[0, j], rows[1, j]
         r, s, t = rows[2, j], rows[3, j], rows[4, j]
         top = max(abs(p), abs(q))
@@ -180,15 +204,15 @@ def _surface(code, rows, raw, noise):  # type: ignore[no-untyped-def]
 
 
 @inner
-def measure_row(code, rows, n, raw, A, spectrum, noise):  # type: ignore[no-untyped-def]
+def measure_row(code, rows, n, raw, A, spectrum):  # type: ignore[no-untyped-def]
     """Write the raw measure of a row.
 
-    ``rows`` has shape (n + n (n + 1) / 2 + 1, at least raw.size); the last one is |f|, if the
-    measure compares with it times ``noise``, shape (2, n): [0] for first, [1] for second
-    derivatives. ``A``, shape (n, n), and ``spectrum``, shape (n,), are scratch.
+    ``rows`` has shape (`row_count`, at least raw.size); what stands behind the derivatives is only
+    there for measures that compare with it. ``A``, shape (n, n), and ``spectrum``, shape (n,), are
+    scratch.
     """
     size = raw.size
-    if code in (SLOPE, HESSIAN_NORM, CURVEDNESS):
+    if squared(code):
         _squares(rows, n, code, raw)
     elif code == SLOPE_ANGLE:
         for j in range(size):
@@ -210,7 +234,7 @@ def measure_row(code, rows, n, raw, A, spectrum, noise):  # type: ignore[no-unty
             load_matrix(rows, j, n, A)
             raw[j] = determinant(A, n)
     elif code >= SHAPE_INDEX:
-        _surface(code, rows, raw, noise)
+        _surface(code, rows, raw)
     else:
         for j in range(size):
             load_matrix(rows, j, n, A)

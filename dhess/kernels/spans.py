@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dhess.kernels.compiled import inner, merged
-from dhess.kernels.measures import HESSIAN_NORM, compares, measure_row, pair_index
+from dhess.kernels.compiled import fill, inner, merged
+from dhess.kernels.measures import (
+    HESSIAN_NORM,
+    does_compare,
+    height_index,
+    measure_row,
+    pair_index,
+    row_count,
+)
 from dhess.kernels.rows import (
     bent_1,
     bent_3,
@@ -49,7 +56,8 @@ class Box(NamedTuple):
     mixed: bool
     """Whether mixed second derivatives are wanted."""
     noise: NDArray[np.float64]
-    """What the rounding of the data makes of a derivative, per unit of |f|: shape (2, n)."""
+    """What the rounding of the data makes of a derivative, per unit of |f|: shape (2, n, longest
+    axis)."""
     even: bool
     """Whether all weights are the same everywhere; indices of the tables then have length 1."""
     runs: NDArray[np.int64]
@@ -93,7 +101,7 @@ class Work(NamedTuple):
     """Scratch of one call."""
 
     rows: NDArray[np.float64]
-    """Derivatives along a span and |f|, shape (n + n (n + 1) / 2 + 1, SPAN)."""
+    """Derivatives along a span, |f| and noise, shape (`row_count`, SPAN)."""
     line: NDArray[np.float64]
     raw: NDArray[np.float64]
     matrix: NDArray[np.float64]
@@ -108,7 +116,7 @@ class Work(NamedTuple):
         """Allocate the scratch for a box."""
         n = box.along.size
         return cls(
-            rows=np.empty((n + n * (n + 1) // 2 + 1, SPAN)),
+            rows=np.empty((row_count(n), SPAN)),
             line=np.empty(SPAN + max(box.weights.shape[1], 2 * box.plus.shape[3])),
             raw=np.empty(SPAN),
             matrix=np.empty((n, n)),
@@ -316,25 +324,36 @@ def bend(metric, box, rows, index, size):  # type: ignore[no-untyped-def]
 
 
 @inner
-def level_row(box, x, index, rows, size):  # type: ignore[no-untyped-def]
-    """Write |f| behind the derivatives along a span."""
-    p, n = place_of(box.base, index, box.strides), box.along.size
-    level = rows[n + n * (n + 1) // 2]
-    f = x[p : p + size]
+def noise_rows(box, x, index, rows, size):  # type: ignore[no-untyped-def]
+    """Write |f| and the noise of each derivative along a span."""
+    p, n, last = place_of(box.base, index, box.strides), box.along.size, index.size - 1
+    at = height_index(n)
+    f, height = x[p : p + size], rows[at]
     for j in range(size):
-        level[j] = abs(np.float64(f[j]))
+        height[j] = abs(np.float64(f[j]))
+    for o in range(2):
+        for k in range(n):
+            i = 0 if box.even else index[box.along[k]]
+            noise = rows[at + 1 + o * n + k]
+            if k == box.row:
+                for j in range(size):
+                    noise[j] = box.noise[o, k, index[last] + j]
+            else:
+                fill(noise, size, box.noise[o, k, i])
 
 
 @inner
 def steepen(metric, box, rows, index, size):  # type: ignore[no-untyped-def]
-    """Raise |f| by what the sphere makes of its rounding: 1 / cos^2 in derivatives by longitude."""
+    """Raise the noise by longitude as `bend` raises what it is of."""
     if metric is None:
         return
     first, step = index[metric.axis], 1 if metric.axis == index.size - 1 else 0
-    n = box.along.size
+    n, v = box.along.size, metric.longitude
+    at = height_index(n) + 1 + v
     for j in range(size):
         c = metric.cos[first + step * j]
-        rows[n + n * (n + 1) // 2, j] /= c * c
+        rows[at, j] /= c
+        rows[at + n, j] /= c * c
 
 
 @merged
@@ -344,7 +363,7 @@ def raw_span(code, box, metric, x, index, is_plain, work, raw):  # type: ignore[
         norm_row(box, x, place_of(box.base, index, box.strides), raw)
     else:
         derivative_rows(box, metric, x, index, raw.size, work)
-        if compares(code):
-            level_row(box, x, index, work.rows, raw.size)
+        if does_compare(code):
+            noise_rows(box, x, index, work.rows, raw.size)
             steepen(metric, box, work.rows, index, raw.size)
-        measure_row(code, work.rows, box.along.size, raw, work.matrix, work.spectrum, box.noise)
+        measure_row(code, work.rows, box.along.size, raw, work.matrix, work.spectrum)

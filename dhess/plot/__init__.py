@@ -97,7 +97,8 @@ def map(  # noqa: A001  (the name is part of the public API)
     'x [index]'
     """
     _require_plane(da)
-    options = {**(options_of(result, da) if result is not None else {}), **options}
+    if result is not None:
+        options = options_of(result, da, **options)
     picture = pictures([da], options)[0]
     ax = ax if ax is not None else draw.figure_for(picture).add_subplot()
     draw.field(ax, picture, relief=relief)
@@ -283,8 +284,7 @@ def answer(
     path
         Where to save the picture; the ending says the format.
     **options
-        As in :func:`map`; those that `result` was found with are known, except the names of
-        a latitude and a longitude that only ``latitude=`` and ``longitude=`` tell.
+        As in :func:`map`; those that `result` was found with are known.
 
     Returns
     -------

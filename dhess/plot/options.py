@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dhess.errors import GridError
+from dhess.errors import InputError
 from dhess.grid import Grid
 from dhess.grid.sphere import find_roles
 from dhess.options import settings
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dhess.options import Settings
 
-PLAIN = ("order", "scheme", "nan", "geometry", "datetime_unit")
+PLAIN = ("order", "scheme", "nan", "datetime_unit")
 LENGTHS = ("period", "spacing", "scale")
 ON_PAPER = ("period", "spacing", "nan", "geometry", "latitude", "longitude", "datetime_unit")
 
@@ -38,11 +38,10 @@ class Manner:
     """Cosine of each latitude, NaN at the poles."""
 
 
-def options_of(result: xr.Dataset, da: xr.DataArray) -> dict[str, Any]:
+def options_of(result: xr.Dataset, da: xr.DataArray, **given: Any) -> dict[str, Any]:
     """Return the options that a search was made with, as far as they concern `da`.
 
-    The names of latitude and longitude are not among an answer's attributes. Where they were
-    named and nothing else tells them, slopes are drawn as on a plane.
+    Those that are given overrule them. A cut without latitude or longitude is a plane.
 
     Examples
     --------
@@ -53,16 +52,14 @@ def options_of(result: xr.Dataset, da: xr.DataArray) -> dict[str, Any]:
     """
     attrs = result.attrs
     found = {name: attrs[name] for name in PLAIN if name in attrs}
-    if found.get("geometry") == "sphere" and _has_roles(da):
-        found["radius"] = attrs["radius"]
-    else:
-        found.pop("geometry", None)
+    if {attrs.get("geometry"), given.get("geometry", "sphere")} == {"sphere"}:
+        found |= _sphere(da, {**attrs, **given})
     for name in LENGTHS:
         text = str(attrs.get(name, "none"))
         lengths = {dim: size for dim, size in _parsed(text).items() if dim in da.dims}
         if text == "span" or lengths:
             found[name] = lengths or text
-    return found
+    return {**found, **given}
 
 
 def manner(da: xr.DataArray, options: Mapping[str, Any]) -> Manner:
@@ -83,12 +80,17 @@ def manner(da: xr.DataArray, options: Mapping[str, Any]) -> Manner:
     return Manner(around, chosen.nan, str(latitude), grid.parallels.cos)
 
 
-def _has_roles(da: xr.DataArray) -> bool:
+def _sphere(da: xr.DataArray, attrs: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the sphere that a search was on; nothing if not both its axes are in `da`."""
+    chosen: dict[str, Any] = {"geometry": "sphere"}
+    for name in ("latitude", "longitude", "radius"):
+        if attrs.get(name) is not None:
+            chosen[name] = attrs[name]
     try:
-        find_roles(da, settings(geometry="sphere"))
-    except GridError:
-        return False
-    return True
+        find_roles(da, settings(**chosen))
+    except InputError:
+        return {}
+    return chosen
 
 
 def _parsed(text: str) -> dict[str, float]:

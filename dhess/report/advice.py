@@ -11,8 +11,7 @@ from dhess.grid.axis import TIME_UNITS
 from dhess.options import TIMES, settings
 from dhess.report.axes import known_as
 from dhess.report.base import Model
-from dhess.units import mixed, parse, same
-from dhess.units.axes import LENGTHS
+from dhess.units import listed, mixed, same, usual_length
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -159,20 +158,10 @@ def _scales(axes: tuple[AxisInfo, ...], sphere: Sphere | None) -> Iterator[Hint]
     typed = [sphere.option] if around and sphere is not None else []
     if time not in (None, "s") and any(axis.datetime_unit for axis in axes):
         typed.append(f"--datetime-unit {time}")
-    lengths = {name: _length(unit) for name, unit in differing.items() if name not in around}
+    lengths = {name: usual_length(unit) for name, unit in differing.items() if name not in around}
     typed.append("--scale " + ",".join(f"{name}={length:g}" for name, length in lengths.items()))
     yield Hint(
         option=" ".join(typed),
-        reason=f"along all axes: their units differ ({_listed(differing)}); each number says how "
+        reason=f"along all axes: their units differ ({listed(differing)}); each number says how "
         "much counts as one" + (" m" if around else ""),
     )
-
-
-def _listed(units: dict[Hashable, str]) -> str:
-    return ", ".join(f"{name}: {unit}" for name, unit in units.items())
-
-
-def _length(unit: str) -> float:
-    powers = parse(unit)
-    symbol = next(iter(powers), "")
-    return LENGTHS.get(symbol, 1.0) if powers == {symbol: 1} else 1.0

@@ -89,6 +89,11 @@ class AxisStencil:
             return first - self.halo, last + self.halo
         return max(first - self.halo, 0), min(last + self.halo, self.axis.size)
 
+    def circles(self, first: int, last: int) -> Parallels:
+        """Return the circles of latitude of a range; only the latitude of a sphere has them."""
+        assert self.parallels is not None
+        return self.parallels.cut(first, last)
+
     def places(self, first: int, last: int) -> Floats:
         """Return where the points of a range lie: in steps along an even axis."""
         index = np.arange(first, last)
@@ -220,6 +225,12 @@ class Stencil:
     def latitude(self) -> AxisStencil | None:
         """The axis that is the latitude, on a sphere."""
         return next((s for s in self.axes if s.axis.role == "latitude"), None)
+
+    @property
+    def on_sphere(self) -> tuple[int, int]:
+        """Which of the axes are the latitude and the longitude."""
+        roles = [s.axis.role for s in self.axes]
+        return roles.index("latitude"), roles.index("longitude")
 
     @property
     def adapts(self) -> bool:

@@ -38,6 +38,9 @@ def fornberg(nodes: Floats, derivative: int) -> Floats:
            [-1.5,  2. , -0.5]])
     """
     rows, width = nodes.shape
+    # In units of a power of two, which changes no bit, products of distances stay in range.
+    unit = np.ldexp(1.0, np.frexp(np.abs(nodes).max(axis=1))[1])
+    nodes = nodes / unit[:, None]
     c = np.zeros((derivative + 1, rows, width))
     c[0, :, 0] = 1.0
     product = np.ones(rows)
@@ -53,7 +56,7 @@ def fornberg(nodes: Floats, derivative: int) -> Floats:
             for m in range(derivative, -1, -1):
                 lower = m * c[m - 1, :, j] if m else 0.0
                 c[m, :, j] = (nodes[:, i] * c[m, :, j] - lower) / apart
-    weights: Floats = c[derivative]
+    weights: Floats = c[derivative] / unit[:, None] ** derivative
     return weights
 
 
@@ -78,8 +81,6 @@ class Operator:
     """Index that the first row of ``inner`` is for, if there is one per index."""
     widths: tuple[int, int]
     """Nodes of an interior row, and of a one-sided one."""
-    weight: float
-    """Largest sum of the sizes of a row's weights: what a row makes of the rounding of its data."""
 
     def rows(self, index: Ints) -> tuple[Ints, Floats]:
         """Return starts, shape (len(index),), and weights, shape (len(index), width).

@@ -40,7 +40,8 @@ def _require(axis: Axis, least: int, what: str) -> None:
     if axis.size < least:
         raise GridError(
             f"dimension {axis.name!r} has {axis.size} point{'s' * (axis.size != 1)}, and the "
-            f"{what} needs at least {least}; leave it out of dims, or bring more points"
+            f"{what} needs at least {least}; leave it out of dims, bring more points"
+            + (", or choose a lower order" if "order" in what else "")
         )
 
 
@@ -62,17 +63,11 @@ def _windowed(axis: Axis, derivative: int, what: str, *, inside: int, outside: i
         inner: Floats = np.zeros((1, inside))
     else:
         inner = _weights(axis, core, core - reach, inside, derivative)
-    return Operator(
-        size, low, high, reach, inner, (starts, ends), low, (inside, outside), _weight(inner, ends)
-    )
+    return Operator(size, low, high, reach, inner, (starts, ends), low, (inside, outside))
 
 
 def _of_order(what: str, order: int) -> str:
     return what if order == 2 else f"{what} of order {order}"
-
-
-def _weight(*rows: Floats) -> float:
-    return max((float(np.abs(w).sum(axis=1).max()) for w in rows if w.size), default=0.0)
 
 
 def _weights(axis: Axis, index: Ints, starts: Ints, width: int, derivative: int) -> Floats:
@@ -103,7 +98,7 @@ def _numpy_gradient(axis: Axis) -> Operator:
     low, high = 1, max(size - 1, 1)
     core = np.array([1]) if axis.uniform else np.arange(low, high)
     inner = _weights(axis, core, core - 1, 3, 1) if size > 2 else np.zeros((1, 3))
-    return Operator(size, low, high, 1, inner, (starts, ends), low, (3, 2), _weight(inner, ends))
+    return Operator(size, low, high, 1, inner, (starts, ends), low, (3, 2))
 
 
 def _squared(axis: Axis, op: Operator) -> Operator:
@@ -119,8 +114,7 @@ def _squared(axis: Axis, op: Operator) -> Operator:
     core = np.array([low]) if len(op.inner) == 1 else np.arange(low, high)
     inner = _composed(op, core, wrapped=wrapped)[1] if low < high else np.zeros((1, width))
     widths = (width, ends.shape[1])
-    weight = _weight(inner, ends)
-    return Operator(size, low, high, reach, inner, (starts, ends), low, widths, weight)
+    return Operator(size, low, high, reach, inner, (starts, ends), low, widths)
 
 
 def _composed(op: Operator, index: Ints, *, wrapped: bool) -> tuple[Ints, Floats]:

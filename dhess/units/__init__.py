@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from dhess.units.axes import axis_units, mixed, warn_height, warn_mixed
+from dhess.units.axes import (
+    axis_units,
+    listed,
+    mixed,
+    usual_length,
+    warn_height,
+    warn_mixed,
+)
 from dhess.units.quantities import Pint, plain, requantified
 from dhess.units.text import common, parse, product, same, unit_text
 
@@ -10,6 +17,7 @@ __all__ = [
     "Pint",
     "axis_units",
     "common",
+    "listed",
     "mixed",
     "parse",
     "plain",
@@ -17,6 +25,7 @@ __all__ = [
     "requantified",
     "same",
     "unit_text",
+    "usual_length",
     "warn_height",
     "warn_mixed",
 ]

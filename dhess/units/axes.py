@@ -63,9 +63,7 @@ def mixed(axes: Mapping[Hashable, str | None]) -> dict[Hashable, str]:
     return {} if all(same(first, unit) for unit in known.values()) else known
 
 
-def warn_mixed(
-    what: str, axes: Mapping[Hashable, str | None], scale: Mapping[Hashable, float] | None = None
-) -> None:
+def warn_mixed(what: str, axes: Mapping[Hashable, str | None]) -> None:
     """Warn if known units of axes differ, for a quantity that adds up derivatives along them.
 
     Parameters
@@ -74,8 +72,6 @@ def warn_mixed(
         Name of the quantity, for the sentence.
     axes
         Unit that each axis counts as (see `axis_units`), None if it is unknown.
-    scale
-        Lengths to offer as an example; else an hour, a kilometre, a hectopascal, or 1.
 
     Warns
     -----
@@ -95,9 +91,9 @@ def warn_mixed(
     """
     differing = mixed(axes)
     if differing:
-        example = scale or {name: _length(unit) for name, unit in differing.items()}
+        example = {name: usual_length(unit) for name, unit in differing.items()}
         _warn(
-            f"{what} adds up derivatives along axes of different units ({_listed(differing)}); "
+            f"{what} adds up derivatives along axes of different units ({listed(differing)}); "
             f"say how much of each counts as one, as in scale={_shown(example)}, "
             "or scale='span' for axes of length 1"
         )
@@ -122,17 +118,31 @@ def warn_height(what: str, field: str | None, axes: Mapping[Hashable, str | None
         known = {name: unit for name, unit in axes.items() if unit is not None}
         _warn(
             f"{what} takes the field as a height over its axes, and their units differ (field: "
-            f"{field}, {_listed(known)}); convert the field or the coordinates to one unit"
+            f"{field}, {listed(known)}); convert the field or the coordinates to one unit"
         )
 
 
-def _length(unit: str) -> float:
+def usual_length(unit: str) -> float:
+    """Return what to offer as the length of an axis: an hour, a kilometre, a hectopascal, or 1.
+
+    Examples
+    --------
+    >>> usual_length("seconds"), usual_length("m"), usual_length("m s-1")
+    (3600.0, 1000.0, 1.0)
+    """
     powers = parse(unit)
     symbol = next(iter(powers), "")
     return LENGTHS.get(symbol, 1.0) if powers == {symbol: 1} else 1.0
 
 
-def _listed(units: Mapping[Hashable, str]) -> str:
+def listed(units: Mapping[Hashable, str]) -> str:
+    """Return the units of axes as a part of a sentence.
+
+    Examples
+    --------
+    >>> listed({"time": "s", "x": "m"})
+    'time: s, x: m'
+    """
     return ", ".join(f"{name}: {unit}" for name, unit in units.items())
 
 

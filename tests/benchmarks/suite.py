@@ -128,12 +128,14 @@ def orders(scale: Scale) -> Iterator[Ratio]:
 
 
 def weights(order: int) -> int:
-    """Weights of a Hessian's stencil in three dimensions, inside: of f_kk, and of f_kl = D_k D_l.
+    """Weights that a Hessian takes at a point inside, in three dimensions: of f_kk, and of f_kl.
+
+    Of f_kl, those along the row are p for each axis, one after the other, and p² off it.
 
     >>> weights(2), weights(8)
-    (21, 219)
+    (21, 123)
     """
-    return 3 * (order + 1) + 3 * order * order
+    return 3 * (order + 1) + 2 * (2 * order) + order * order
 
 
 def options(scale: Scale) -> Iterator[Ratio]:
