@@ -83,8 +83,8 @@ def test_equal_steps_up_to_the_dtypes_own_rounding_are_even(values: oracles.Arra
 @pytest.mark.parametrize(
     "values",
     [
-        [0.0, 1.0, 2.0, 3.0, 4.0, 5.001],
-        np.array([0, 1, 2, 3, 4, 5.001], dtype=np.float32),
+        [0.0, 1.0, 2.0, 3.0, 4.0, 5.0009765625],
+        np.array([0, 1, 2, 3, 4, 5.0009765625], dtype=np.float32),
         [0, 1, 2, 3, 5, 8],
         np.geomspace(1, 100, 6),
         np.linspace(0, 1, 6) + 1e-9 * np.array([0, 1, 0, 0, -1, 0]),
