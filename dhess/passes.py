@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dhess.block import Block, strides_of
+from dhess.block import Block, readable, strides_of
 from dhess.gaps import Gaps, find_gaps, has_gaps, measure_near, rows_near
 from dhess.jobs import Job, jobs
 from dhess.kernels import boxes
@@ -45,6 +45,43 @@ def write_components(
         if gaps is not None:
             within: tuple[Any, ...] = (slice(None), *_within(part, held))
             _mend_components(table, gaps, what, out.reshape(-1, *shape)[within])
+
+
+def components_at(table: Table, block: Block, what: int, points: Array) -> Array:
+    """Return the gradient or Hessian at single points, shape (points, components).
+
+    ``points`` are global indices, shape (points, dims). Interior points of even axes have one job,
+    which only begins elsewhere for each.
+    """
+    n = len(table.stencil.axes)
+    out = np.empty((len(points), n * n if what == boxes.HESSIAN else n))
+    shared = _interior(table, block, points)
+    job: Job | None = None
+    for i, point in enumerate(points):
+        place = tuple((int(j), int(j) + 1) for j in point)
+        if not shared[i]:
+            write_components(table, replace(block, ranges=place), what, out[i], place)
+            continue
+        if job is None:
+            (job,) = jobs(table, replace(block, ranges=place))
+            work, begin = Work.of(job.box), point
+            base, strides = _target(job, place, (1,) * len(place))
+        box = job.box._replace(base=job.box.base + int((point - begin) @ job.box.strides))
+        boxes.components_box(what, box, None, work, job.flat, out[i], base, strides, 1)
+    return out
+
+
+def _interior(table: Table, block: Block, points: Array) -> Array:
+    """Tell which points have the same weights all around, on data that is read in place."""
+    stencil = table.stencil
+    if not (stencil.uniform and readable(block.data)) or stencil.adapts or stencil.latitude:
+        return np.zeros(len(points), bool)
+    inside = np.ones(len(points), bool)
+    for axis in stencil.axes:
+        low, high = axis.regular
+        along = points[:, axis.axis.position]
+        inside &= (low <= along) & (along < high)
+    return inside
 
 
 def _mend_components(table: Table, gaps: Gaps, what: int, out: Array) -> None:

@@ -15,6 +15,7 @@ import xarray as xr  # noqa: TC002  (documentation examples read the annotations
 
 from dhess.answer import Labels, answer, check_names, lazy_answer
 from dhess.block import Block
+from dhess.description import described
 from dhess.errors import GridError, InputError
 from dhess.fields.labels import is_lazy, the_variable
 from dhess.fields.quantity import (
@@ -28,12 +29,10 @@ from dhess.fields.quantity import (
 )
 from dhess.grid import Grid
 from dhess.halo import map_blocks
-from dhess.kernels import boxes
 from dhess.measures import Measure, check_measure, find_measure
 from dhess.options import Options, Settings, is_count, settings
-from dhess.passes import Candidates, search, write_components
-from dhess.stencil import EVERYTHING, SLOPES, Stencil
-from dhess.stencil import HESSIAN as SECOND
+from dhess.passes import Candidates, search
+from dhess.stencil import EVERYTHING, Stencil
 from dhess.tables import Table
 from dhess.tiles import in_threads
 from dhess.units import plain, requantified
@@ -250,7 +249,7 @@ def _eagerly(values: Array, own: Stencil, full: Stencil, query: Query) -> Candid
 
     best = Candidates.merge(in_threads(work, shape, values), query.k)
     whole = tuple((0, size) for size in values.shape)
-    return _described(full, Block(values, (0,) * values.ndim, whole), best)
+    return described(full, Block(values, (0,) * values.ndim, whole), best)
 
 
 def _lazily(values: da.Array, full: Stencil, query: Query) -> Any:
@@ -277,56 +276,9 @@ def _on_block(stencil: Stencil, block: Block, *, query: Query) -> Candidates:
     )
     measure = stencil.restricted(query.measure.need)
     inside = Block(block.data, block.origin, ranges)
-    return _described(stencil, inside, _candidates(measure, inside, query))
+    return described(stencil, inside, _candidates(measure, inside, query))
 
 
 def _candidates(stencil: Stencil, block: Block, query: Query) -> Candidates:
     single = query.dtype == np.float32
     return search(Table(stencil), block, query.measure.code, query.k, single=single)
-
-
-def _described(full: Stencil, block: Block, best: Candidates) -> Candidates:
-    """Add the field and its derivatives at the best points."""
-    n, count = len(full.axes), len(best.columns["place"])
-    table = Table(full)
-    field = np.empty(count, block.data.dtype)
-    noise = np.empty(count)
-    # Each with the boxes that a field of it has, so that the answer has the field's very bits.
-    slopes, curves = Table(full.restricted(SLOPES)), Table(full.restricted(SECOND))
-    gradients, hessians = np.empty((count, n)), np.empty((count, n, n))
-    indices = np.unravel_index(best.columns["place"], full.grid.shape)
-    for i, index in enumerate(zip(*(map(int, along) for along in indices), strict=True)):
-        place = tuple((j, j + 1) for j in index)
-        point = Block(block.data, block.origin, place)
-        field[i] = block.data[tuple(j - o for j, o in zip(index, block.origin, strict=True))]
-        noise[i] = _rounding(table, point)
-        write_components(slopes, point, boxes.GRADIENT, gradients[i], place)
-        write_components(curves, point, boxes.HESSIAN, hessians[i], place)
-    columns = {
-        "field": field,
-        "noise": noise,
-        "gradient": gradients,
-        "hessian": hessians,
-    }
-    return Candidates({**best.columns, **columns}, best.nans)
-
-
-def _rounding(table: Table, point: Block) -> float:
-    """Return how much of a second derivative may come from the rounding of the data."""
-    stencil = table.stencil
-    nodes = tuple(table.nodes(d, place) for d, place in enumerate(point.ranges))
-    weights = 0.0
-    for k, axis in enumerate(stencil.axes):
-        d = axis.axis.position
-        second = table.rows(k, point.ranges[d])[1]
-        assert second is not None
-        factor = 1.0
-        if axis.axis.role == "longitude" and stencil.latitude is not None:
-            circles = stencil.latitude.parallels
-            assert circles is not None
-            factor = float(circles.cut(*point.ranges[stencil.latitude.axis.position]).cos[0]) ** -2
-        weights += float(np.abs(second.weights).sum()) * factor
-    values = np.abs(np.asarray(point.take(nodes), np.float64))
-    dtype = point.data.dtype
-    epsilon = np.finfo(dtype if dtype.char in "efd" else np.float64).eps
-    return float(np.nanmax(values) * epsilon * weights)

@@ -8,7 +8,8 @@ kernels take. A block is one part of an array with its ghost cells; jobs are the
 into, each for one call of a kernel; gaps are the points that need rows of their own, tiles cut what
 is large into parts, and a pass goes over a block through all of these. The halo is where ghost
 cells come from when Dask holds the array. Fields apply measures to labelled arrays. An answer
-dresses the points that a search found in labels, and the search finds them. Smoothing makes a field
+dresses the points that a search found in labels, a description is what is told of each, and the
+search finds them. Smoothing makes a field
 of a field, as a step before. So far the library; then comes the way in (source), the way out
 (sink) and the place to work (cluster), which know labelled arrays but no command. A plot draws
 fields and answers, a report writes answers down. The demo uses all of them as a user would, and the
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 ORDER = (
     "errors", "options", "units", "grid", "stencil", "kernels", "measures", "tables", "block",
     "jobs", "gaps", "tiles", "passes", "halo", "fields",
-    "answer", "search", "smoothing", "source", "sink", "cluster", "plot", "report", "demo", "cli",
+    "answer", "description", "search", "smoothing", "source", "sink", "cluster", "plot", "report",
+    "demo", "cli",
 )  # fmt: skip
 ROOT = Path(dhess.__file__).parent
 HEAVY = ["matplotlib", "distributed", "zarr", "pydantic", "click", "rich", "h5netcdf", "fastapi"]

@@ -201,7 +201,7 @@ def line(name: str, kind: str, size: int, rng: np.random.Generator) -> Line:
     if kind == "uneven":
         steps += rng.integers(0, 32, size) / 32
         steps[1] = steps[0] + 1 / 64
-    length = {"lat": 112.0, "lon": 300.0}.get(name, size / 4)
+    length = {"lat": 112.0, "lon": 180.0}.get(name, size / 4)
     places = np.append(0.0, np.cumsum(steps)) * (length / steps.sum())
     start = {"lat": -90.0, "lon": 20.0}.get(name, -1.0)
     values, around = start + places[:-1], float(places[-1])
