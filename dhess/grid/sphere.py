@@ -95,7 +95,23 @@ def _find(da: xr.DataArray, role: Role, named: Hashable | None) -> Hashable:
 
 
 def conventional(da: xr.DataArray, role: Role) -> list[Hashable]:
-    """Return the dimensions whose coordinate the CF conventions call latitude or longitude."""
+    """Return the dimensions whose coordinate the CF conventions call latitude or longitude.
+
+    By ``standard_name`` or unit, else by all that cf-xarray knows, where it is installed.
+    """
+    east = {"latitude": "north", "longitude": "east"}[role]
+    units = {f"degree{s}{end}" for s in ("", "s") for end in (f"_{east}", f"_{east[0].upper()}")}
+    told = [
+        name
+        for name in da.dims
+        if name in da.coords
+        and (
+            da.coords[name].attrs.get("standard_name") == role
+            or da.coords[name].attrs.get("units") in units
+        )
+    ]
+    if told:
+        return told
     try:
         import cf_xarray  # noqa: F401  (registers the accessor)
     except ImportError:  # the extra "units" brings it
