@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dhess.block import strides_of
+from dhess.jobs import metric_of
 from dhess.kernels.gaps import Gapped, Room, Wanted, bend_rows, gap_rows, measure_rows
 from dhess.kernels.measures import height_row, row_count
-from dhess.kernels.spans import Metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,8 +153,10 @@ def rows_near(
         if noise:
             _write_noise(table, gaps, index, rows[height_row(n) + 1 :])
         gap_rows(gapped, wanted, points, along, Room.of(n), rows)
-        metric = _metric(stencil, index, gaps.ranges)
+        metric = metric_of(stencil, gaps.ranges)
         if metric is not None:
+            place = index[stencil.axes[metric.latitude].axis.position]
+            metric = metric._replace(cos=metric.cos[place], tan=metric.tan[place])
             bend_rows(metric, wanted, np.zeros(1, np.int64), rows)
         yield index, rows
 
@@ -203,13 +205,3 @@ def _gapped(stencil: Stencil, gaps: Gaps) -> Gapped:
         inside=widths[:, :, 0].T.copy(),
         outside=widths[:, :, 1].T.copy(),
     )
-
-
-def _metric(stencil: Stencil, index: tuple[Array, ...], ranges: tuple[Range, ...]) -> Metric | None:
-    latitude = stencil.latitude
-    if latitude is None:
-        return None
-    d = latitude.axis.position
-    circles = latitude.circles(*ranges[d])
-    u, v = stencil.on_sphere
-    return Metric(u, v, 0, circles.cos[index[d]], circles.tan[index[d]])

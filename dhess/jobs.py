@@ -218,18 +218,23 @@ def _job(
         widths=widths,
         weights=weights,
     )
-    return Job(flat, box, ranges, axes, _metric(stencil, ranges, axes))
+    metric = metric_of(stencil, ranges)
+    if metric is not None:
+        metric = metric._replace(axis=along[metric.latitude])
+    return Job(flat, box, ranges, axes, metric)
 
 
-def _metric(stencil: Stencil, ranges: tuple[Range, ...], axes: tuple[int, ...]) -> Metric | None:
-    """Return what the sphere makes of the derivatives in a box, None off it."""
+def metric_of(stencil: Stencil, ranges: tuple[Range, ...]) -> Metric | None:
+    """Return what the sphere makes of the derivatives in ranges of points, None off it.
+
+    The latitude is taken as the first axis; who turned it replaces that.
+    """
     latitude = stencil.latitude
     if latitude is None:
         return None
-    d = latitude.axis.position
-    circles = latitude.circles(*ranges[d])
+    circles = latitude.circles(*ranges[latitude.axis.position])
     u, v = stencil.on_sphere
-    return Metric(u, v, axes.index(d), circles.cos, circles.tan)
+    return Metric(u, v, 0, circles.cos, circles.tan)
 
 
 def _flat(
