@@ -144,6 +144,7 @@ def rows_near(
     where = np.nonzero(gaps.near)
     begin = [a - o for (a, _), (o, _) in zip(gaps.ranges, gaps.region, strict=True)]
     strides = strides_of(gaps.data.shape)
+    sphere = metric_of(stencil, gaps.ranges)
     for start in range(0, len(where[0]), BATCH):
         index = tuple(i[start : start + BATCH] for i in where)
         local = [i + b for i, b in zip(index, begin, strict=True)]
@@ -153,10 +154,9 @@ def rows_near(
         if noise:
             _write_noise(table, gaps, index, rows[height_row(n) + 1 :])
         gap_rows(gapped, wanted, points, along, Room.of(n), rows)
-        metric = metric_of(stencil, gaps.ranges)
-        if metric is not None:
-            place = index[stencil.axes[metric.latitude].axis.position]
-            metric = metric._replace(cos=metric.cos[place], tan=metric.tan[place])
+        if sphere is not None:
+            place = index[stencil.axes[sphere.latitude].axis.position]
+            metric = sphere._replace(cos=sphere.cos[place], tan=sphere.tan[place])
             bend_rows(metric, wanted, np.zeros(1, np.int64), rows)
         yield index, rows
 

@@ -107,14 +107,20 @@ def write_measure(
     table: Table, block: Block, code: int, out: Array, held: tuple[Range, ...]
 ) -> None:
     """Write a measure on a block to its place in out, which holds the points of ``held``."""
-    flat = out.reshape(-1)
     for part, gaps in _parts(table, block):
-        for job in jobs(table, part):
-            base, strides = _target(job, held, out.shape)
-            work = Work.of(job.box)
-            boxes.measure_box(code, job.box, job.metric, work, job.flat, flat, base, strides)
-        if gaps is not None:
-            _mend_measure(table, gaps, code, out[_within(part, held)])
+        _write_part(table, part, gaps, code, out, held)
+
+
+def _write_part(
+    table: Table, part: Block, gaps: Gaps | None, code: int, out: Array, held: tuple[Range, ...]
+) -> None:
+    flat = out.reshape(-1)
+    for job in jobs(table, part):
+        base, strides = _target(job, held, out.shape)
+        work = Work.of(job.box)
+        boxes.measure_box(code, job.box, job.metric, work, job.flat, flat, base, strides)
+    if gaps is not None:
+        _mend_measure(table, gaps, code, out[_within(part, held)])
 
 
 def _mend_measure(table: Table, gaps: Gaps, code: int, out: Array) -> None:
@@ -171,7 +177,7 @@ def search(table: Table, block: Block, code: int, k: int, *, single: bool) -> Ca
         if gaps is None:
             found += [_of_job(table, job, code, k, single=single) for job in jobs(table, part)]
         else:
-            found.append(_of_field(table, part, code, k, single=single))
+            found.append(_of_field(table, part, gaps, code, k, single=single))
     return Candidates.merge(found, k)
 
 
@@ -197,10 +203,12 @@ def _of_job(table: Table, job: Job, code: int, k: int, *, single: bool) -> Candi
     return Candidates({"value": values[:kept], "place": places[:kept]}, nans)
 
 
-def _of_field(table: Table, part: Block, code: int, k: int, *, single: bool) -> Candidates:
+def _of_field(
+    table: Table, part: Block, gaps: Gaps, code: int, k: int, *, single: bool
+) -> Candidates:
     """Search a part that has gaps: its measure is written down first."""
     values = np.empty(tuple(b - a for a, b in part.ranges))
-    write_measure(table, part, code, values, part.ranges)
+    _write_part(table, part, gaps, code, values, part.ranges)
     if single:
         with np.errstate(over="ignore"):
             values = values.astype(np.float32).astype(np.float64)

@@ -9,7 +9,7 @@ import xarray as xr
 
 from dhess.block import Block
 from dhess.errors import InputError
-from dhess.fields.labels import candidates, check_type, is_lazy, labelled
+from dhess.fields.labels import check_type, is_lazy, labelled, variables_of
 from dhess.fields.quantity import (
     EIGENVALUES,
     GRADIENT,
@@ -222,12 +222,7 @@ def _apply(data: Field, quantity: Quantity, chosen: Settings) -> Field:
 def _plainly(data: Field, quantity: Quantity, chosen: Settings) -> Field:
     if isinstance(data, xr.DataArray):
         return _field(data, quantity, chosen)
-    variables = candidates(data, chosen)
-    if not variables:
-        raise InputError(
-            "no numeric variable of the Dataset has the dimensions "
-            f"{list(chosen.dims or ())!r}; variables: {', '.join(map(str, data.data_vars))}"
-        )
+    variables = variables_of(data, chosen)
     dims = {data[name].dims for name in variables}
     if quantity.leading and chosen.dims is None and len(dims) > 1:
         which = "; ".join(f"{name} ({', '.join(map(str, data[name].dims))})" for name in variables)

@@ -64,6 +64,18 @@ def candidates(data: xr.Dataset, chosen: Settings) -> list[Hashable]:
     ]
 
 
+def variables_of(data: xr.Dataset, chosen: Settings) -> list[Hashable]:
+    """Return what `candidates` does; raise InputError if that is nothing."""
+    names = candidates(data, chosen)
+    if not names:
+        raise InputError(
+            "no numeric variable of the Dataset has the dimensions "
+            f"{list(chosen.dims or ())!r}; variables: "
+            f"{', '.join(map(str, data.data_vars)) or 'none'}"
+        )
+    return names
+
+
 def the_variable(data: Field, chosen: Settings) -> xr.DataArray:
     """Return the array to search: the data, or the only candidate of a Dataset."""
     if isinstance(data, xr.DataArray):

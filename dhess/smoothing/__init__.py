@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from dhess.errors import GridError, InputError
-from dhess.fields.labels import candidates, check_type, is_lazy
+from dhess.fields.labels import check_type, is_lazy, variables_of
 from dhess.grid import Grid
 from dhess.grid.coordinate import is_time
 from dhess.options import LARGEST_STEP, LEAST_STEP, Options, Settings, is_number, settings
@@ -114,12 +114,7 @@ def _plainly(data: Field, wanted: Scale | dict[Hashable, Scale], chosen: Setting
     if isinstance(data, xr.DataArray):
         return _smooth(data, wanted, chosen)
     dims = tuple(wanted) if isinstance(wanted, dict) else chosen.dims
-    names = candidates(data, replace(chosen, dims=dims))
-    if not names:
-        raise InputError(
-            f"no numeric variable of the Dataset has the dimensions {list(dims or ())!r}; "
-            f"variables: {', '.join(map(str, data.data_vars)) or 'none'}"
-        )
+    names = variables_of(data, replace(chosen, dims=dims))
     return xr.Dataset(
         {name: _smooth(data[name], wanted, chosen) for name in names}, attrs=data.attrs
     )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-import warnings
 from typing import TYPE_CHECKING, Final
 
-from dhess.errors import UnitsWarning
+from dhess.errors import UnitsWarning, warn_caller
 from dhess.units.text import common, parse, same
 
 if TYPE_CHECKING:
@@ -92,10 +90,11 @@ def warn_mixed(what: str, axes: Mapping[Hashable, str | None]) -> None:
     differing = mixed(axes)
     if differing:
         example = {name: usual_length(unit) for name, unit in differing.items()}
-        _warn(
+        warn_caller(
             f"{what} adds up derivatives along axes of different units ({listed(differing)}); "
             f"say how much of each counts as one, as in scale={_shown(example)}, "
-            "or scale='span' for axes of length 1"
+            "or scale='span' for axes of length 1",
+            UnitsWarning,
         )
 
 
@@ -116,9 +115,10 @@ def warn_height(what: str, field: str | None, axes: Mapping[Hashable, str | None
     """
     if field is not None and any(u is not None and not same(field, u) for u in axes.values()):
         known = {name: unit for name, unit in axes.items() if unit is not None}
-        _warn(
+        warn_caller(
             f"{what} takes the field as a height over its axes, and their units differ (field: "
-            f"{field}, {listed(known)}); convert the field or the coordinates to one unit"
+            f"{field}, {listed(known)}); convert the field or the coordinates to one unit",
+            UnitsWarning,
         )
 
 
@@ -148,11 +148,3 @@ def listed(units: Mapping[Hashable, str]) -> str:
 
 def _shown(scale: Mapping[Hashable, float]) -> str:
     return "{" + ", ".join(f"{name!r}: {float(length)!r}" for name, length in scale.items()) + "}"
-
-
-def _warn(sentence: str) -> None:
-    """Warn at the first line of the call stack that is not in dhess."""
-    level, frame = 1, inspect.currentframe()
-    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "dhess":
-        level, frame = level + 1, frame.f_back
-    warnings.warn(sentence, UnitsWarning, stacklevel=level)
