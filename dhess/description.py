@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dhess.kernels import boxes
-from dhess.passes import Candidates, components_at
+from dhess.passes import components_at
 from dhess.stencil import HESSIAN, SLOPES
 from dhess.tables import Table
 
 if TYPE_CHECKING:
     from dhess.block import Block
+    from dhess.passes import Candidates
     from dhess.stencil import Stencil
 
 
 def described(full: Stencil, block: Block, best: Candidates) -> Candidates:
     """Add the field and its derivatives at the best points."""
+    if not len(best.columns["place"]):
+        return best
     n, count = len(full.axes), len(best.columns["place"])
     points = np.stack(np.unravel_index(best.columns["place"], full.grid.shape), axis=1)
     table = Table(full)
@@ -29,7 +33,7 @@ def described(full: Stencil, block: Block, best: Candidates) -> Candidates:
         "gradient": components_at(slopes, block, boxes.GRADIENT, points),
         "hessian": components_at(curves, block, boxes.HESSIAN, points).reshape(count, n, n),
     }
-    return Candidates({**best.columns, **columns}, best.nans)
+    return replace(best, columns={**best.columns, **columns})
 
 
 def _rounding(table: Table, block: Block, index: list[int]) -> float:

@@ -158,16 +158,29 @@ class Candidates:
     """What is known of them, one row each: ``value``, ``place`` (position in C order), more."""
     nans: int
     """NaN values among those seen."""
+    missing: int = 0
+    """Stored chunks that were not there when the points were read."""
 
     @classmethod
     def merge(cls, parts: Sequence[Candidates], k: int) -> Candidates:
         """Return the k best of several; the order of the parts does not matter."""
+        full = [part for part in parts if len(part.columns["place"])] or parts[:1]
         columns = {
-            name: np.concatenate([part.columns[name] for part in parts])
-            for name in parts[0].columns
+            name: np.concatenate([part.columns[name] for part in full]) for name in full[0].columns
         }
         best = np.lexsort((columns["place"], columns["value"]))[:k]
-        return cls({k: v[best] for k, v in columns.items()}, sum(p.nans for p in parts))
+        nans, missing = sum(p.nans for p in parts), sum(p.missing for p in parts)
+        return cls({k: v[best] for k, v in columns.items()}, nans, missing)
+
+    @property
+    def bare(self) -> Candidates:
+        """The same points, of which nothing else is known."""
+        return replace(self, columns={name: self.columns[name] for name in ("value", "place")})
+
+    def among(self, places: Array) -> Candidates:
+        """Return those that lie at some places."""
+        kept = np.isin(self.columns["place"], places)
+        return replace(self, columns={name: values[kept] for name, values in self.columns.items()})
 
 
 def search(table: Table, block: Block, code: int, k: int, *, single: bool) -> Candidates:

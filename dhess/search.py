@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import reprlib
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Unpack
@@ -28,35 +27,22 @@ from dhess.fields.quantity import (
     warn_units,
 )
 from dhess.grid import Grid
-from dhess.halo import map_blocks
 from dhess.measures import Measure, check_measure, find_measure
 from dhess.options import Options, Settings, is_count, settings
 from dhess.passes import Candidates, search
 from dhess.stencil import EVERYTHING, Stencil
+from dhess.stored import stored_of
+from dhess.sweep import Query
 from dhess.tables import Table
 from dhess.tiles import in_threads
 from dhess.units import plain, requantified
+from dhess.windows import Searched, parts, tree
 
 if TYPE_CHECKING:
     from dhess.tables import Array, Range
 
-BRANCHES = 16
-"""Blocks whose best points one task combines."""
-
-
 MOST = 10_000
 """Points in an answer at most: each block describes as many, and most of them for nothing."""
-
-
-@dataclass(frozen=True, eq=False)
-class Query:
-    """What is looked for, as every block needs to know it."""
-
-    measure: Measure
-    k: int
-    dtype: np.dtype[Any]
-    points: tuple[Range, ...]
-    """Ranges of the points that count."""
 
 
 def find_minimum(
@@ -141,7 +127,10 @@ def find_minimum(
     lazy = is_lazy(array)
     found: Any
     if lazy:
-        found = _lazily(values, full, query)
+        searched = _searched(values, full, query)
+        found = tree(
+            [part for window in searched.windows() for part in parts(searched, window)], query.k
+        )
     elif compute:
         found = _eagerly(values, own, full, query)
     else:
@@ -252,31 +241,11 @@ def _eagerly(values: Array, own: Stencil, full: Stencil, query: Query) -> Candid
     return described(full, Block(values, (0,) * values.ndim, whole), best)
 
 
-def _lazily(values: da.Array, full: Stencil, query: Query) -> Any:
-    """Return the best points as one delayed object: a task per block, then a tree."""
-    blocks = map_blocks(
-        _on_block,
-        values,
-        full,
-        meta=np.empty((0,) * values.ndim, object),
-        name=f"find-{query.measure.name}",
-        query=query,
-    )
-    parts = list(blocks.to_delayed().ravel())
-    merge = dask.delayed(Candidates.merge, pure=True)
-    while len(parts) > 1:
-        parts = [merge(parts[i : i + BRANCHES], query.k) for i in range(0, len(parts), BRANCHES)]
-    return parts[0]
-
-
-def _on_block(stencil: Stencil, block: Block, *, query: Query) -> Candidates:
-    ranges = tuple(
-        (max(a, low), min(b, high))
-        for (a, b), (low, high) in zip(block.ranges, query.points, strict=True)
-    )
-    measure = stencil.restricted(query.measure.need)
-    inside = Block(block.data, block.origin, ranges)
-    return described(stencil, inside, _candidates(measure, inside, query))
+def _searched(values: da.Array, full: Stencil, query: Query) -> Searched:
+    """Choose the blocks: those of the array, or better ones where a store can be read in any."""
+    stored = stored_of(values)
+    chunks = values.chunks if stored is None else values.chunks
+    return Searched.of(values, stored, full, query, chunks)
 
 
 def _candidates(stencil: Stencil, block: Block, query: Query) -> Candidates:

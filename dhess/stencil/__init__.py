@@ -104,12 +104,8 @@ class AxisStencil:
         return self.axis.at(index)
 
     @property
-    def least(self) -> int:
-        """How long the first and the last block must be for the one-sided rows to fit.
-
-        A one-sided row reaches deeper into the array than the halo; with a first block this long,
-        block and halo still hold it.
-        """
+    def depth(self) -> int:
+        """How long the first and the last block must be to hold the one-sided rows of their ends."""
         low, high = self.regular
         size = self.axis.size
         if self.axis.period is not None:
@@ -121,7 +117,12 @@ class AxisStencil:
             inward = max(inward, self.nodes(0, low)[1])
         if high < size:
             inward = max(inward, size - self.nodes(high, size)[0])
-        return max(inward - self.halo, self.halo)
+        return inward
+
+    @property
+    def least(self) -> int:
+        """How long they must be where they have ghost cells, into which such a row may reach."""
+        return max(self.depth - self.halo, self.halo)
 
     def nodes(self, first: int, last: int) -> tuple[int, int]:
         """Return the range of indices that the points ``first`` to ``last`` read, themselves too.
