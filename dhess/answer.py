@@ -65,7 +65,10 @@ def answer(found: Candidates, array: xr.DataArray, labels: Labels) -> xr.Dataset
     """
     columns = _columns(found, array.shape, _coordinates(array), labels.attrs)
     nans = columns.pop("nan_points")
-    return _dataset(columns, array, labels).assign_attrs(nan_points=int(nans))
+    counts = {"nan_points": int(nans)}
+    if found.missing:
+        counts["missing_chunks"] = found.missing
+    return _dataset(columns, array, labels).assign_attrs(counts)
 
 
 def lazy_answer(found: Any, array: xr.DataArray, labels: Labels, empty: Candidates) -> xr.Dataset:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from xarray import Dataset
+
 
 class DhessError(Exception):
     """Base of every error that dhess raises on purpose.
@@ -42,8 +44,24 @@ class ClusterError(InputError):
     """A scheduler does not answer or cannot be used."""
 
 
+class ReadError(DhessError):
+    """Data of a store cannot be read, or are not what they were when it was opened."""
+
+
 class NoValidPoint(DhessError):  # noqa: N818  (the name is part of the public API)
     """Every point of the searched field is NaN."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a search, with the best that was found until then.
+
+    ``partial`` is the Dataset that the search would have returned; its attribute ``partial`` says
+    how much was searched.
+    """
+
+    def __init__(self, partial: Dataset) -> None:
+        super().__init__(str(partial.attrs["partial"]))
+        self.partial = partial
 
 
 class DhessWarning(UserWarning):
@@ -64,6 +82,12 @@ def warn_caller(sentence: str, category: type[DhessWarning]) -> None:
     while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "dhess":
         level, frame = level + 1, frame.f_back
     warnings.warn(sentence, category, stacklevel=level)
+
+
+def line(error: BaseException | None) -> str:
+    """Return the first line of what a library said, as a clause."""
+    lines = str(error).strip().splitlines() or [""]
+    return lines[0].strip().rstrip(".;:") or type(error).__name__
 
 
 def suggest(value: str, known: Iterable[str]) -> str:

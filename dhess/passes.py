@@ -160,6 +160,8 @@ class Candidates:
     """NaN values among those seen."""
     missing: int = 0
     """Stored chunks that were not there when the points were read."""
+    blocks: int = 0
+    """Blocks that were searched whole."""
 
     @classmethod
     def merge(cls, parts: Sequence[Candidates], k: int) -> Candidates:
@@ -169,8 +171,8 @@ class Candidates:
             name: np.concatenate([part.columns[name] for part in full]) for name in full[0].columns
         }
         best = np.lexsort((columns["place"], columns["value"]))[:k]
-        nans, missing = sum(p.nans for p in parts), sum(p.missing for p in parts)
-        return cls({k: v[best] for k, v in columns.items()}, nans, missing)
+        sums = (sum(getattr(p, name) for p in parts) for name in ("nans", "missing", "blocks"))
+        return cls({k: v[best] for k, v in columns.items()}, *sums)
 
     @property
     def bare(self) -> Candidates:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import reprlib
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Unpack
 
 import dask
-import dask.array as da
 import numpy as np
 import xarray as xr  # noqa: TC002  (documentation examples read the annotations)
 
 from dhess.answer import Labels, answer, check_names, lazy_answer
 from dhess.block import Block
 from dhess.description import described
-from dhess.errors import GridError, InputError
+from dhess.errors import GridError, InputError, Interrupted
 from dhess.fields.labels import is_lazy, the_variable
 from dhess.fields.quantity import (
     EIGENVALUES,
@@ -31,12 +30,11 @@ from dhess.measures import Measure, check_measure, find_measure
 from dhess.options import Options, Settings, is_count, settings
 from dhess.passes import Candidates, search
 from dhess.stencil import EVERYTHING, Stencil
-from dhess.stored import stored_of
 from dhess.sweep import Query
 from dhess.tables import Table
 from dhess.tiles import in_threads
 from dhess.units import plain, requantified
-from dhess.windows import Searched, parts, tree
+from dhess.windows import Searched, Tally, gather, parts, tree
 
 if TYPE_CHECKING:
     from dhess.tables import Array, Range
@@ -88,6 +86,8 @@ def find_minimum(
     ------
     NoValidPoint
         If the measure is NaN everywhere.
+    Interrupted
+        On Ctrl-C during a search of Dask data, with the best so far as ``partial``.
     GridError, InputError
         As for `dhess.hessian`, whatever the measure, since the answer tells the Hessian; also for k
         below 1, or if no point is left without the edges.
@@ -124,22 +124,32 @@ def find_minimum(
     values = array.variable.data
     attrs = _attributes(array, grid, chosen, query, k, exclude_edges=exclude_edges)
     labels = Labels(grid.names, attrs, _units(array, grid, chosen, wanted))
-    lazy = is_lazy(array)
-    found: Any
-    if lazy:
-        searched = _searched(values, full, query)
-        found = tree(
-            [part for window in searched.windows() for part in parts(searched, window)], query.k
-        )
+    if not is_lazy(array):
+        found = partial(_eagerly, values, own, full, query)
+        if compute:
+            return requantified(answer(found(), array, labels), pint)
+        late: Any = dask.delayed(_eagerly, pure=True)(values, own, full, query)
     elif compute:
-        found = _eagerly(values, own, full, query)
+        return requantified(_gathered(Searched.of(values, full, query), array, labels), pint)
     else:
-        found = dask.delayed(_eagerly, pure=True)(values, own, full, query)
-    if compute:
-        best = answer(dask.compute(found)[0] if lazy else found, array, labels)
-    else:
-        best = lazy_answer(found, array, labels, _blank(array, grid, query))
-    return requantified(best, pint)
+        # Through the graph, so that what else is made of the array shares its blocks.
+        searched = Searched.of(values, full, query, direct=False)
+        late = tree(parts(searched), query.k)
+    return requantified(lazy_answer(late, array, labels, _blank(array, grid, query)), pint)
+
+
+def _gathered(searched: Searched, array: xr.DataArray, labels: Labels) -> xr.Dataset:
+    """Search, and on Ctrl-C tell the best so far."""
+    tally = Tally(searched)
+    try:
+        gather(tally)
+    except KeyboardInterrupt as stop:
+        if tally.best is None or not len(tally.best.columns["place"]):
+            raise
+        told = f"{tally.done:,} of {tally.total:,} blocks searched"
+        raise Interrupted(answer(tally.best, array, labels).assign_attrs(partial=told)) from stop
+    assert tally.best is not None
+    return answer(tally.best, array, labels)
 
 
 def _count(k: int, size: int) -> int:
@@ -239,13 +249,6 @@ def _eagerly(values: Array, own: Stencil, full: Stencil, query: Query) -> Candid
     best = Candidates.merge(in_threads(work, shape, values), query.k)
     whole = tuple((0, size) for size in values.shape)
     return described(full, Block(values, (0,) * values.ndim, whole), best)
-
-
-def _searched(values: da.Array, full: Stencil, query: Query) -> Searched:
-    """Choose the blocks: those of the array, or better ones where a store can be read in any."""
-    stored = stored_of(values)
-    chunks = values.chunks if stored is None else values.chunks
-    return Searched.of(values, stored, full, query, chunks)
 
 
 def _candidates(stencil: Stencil, block: Block, query: Query) -> Candidates:

@@ -74,7 +74,7 @@ def interior(sweep: Sweep, index: Index, data: Array | None = None) -> Part:
     origin = tuple(a for a, _ in ranges)
     best = _best(sweep, [Block(data, origin, tuple(piece.inner for piece in block))])
     shell = Shell.of(data, ranges, [piece.keep for piece in block])
-    return Part(replace(best, missing=missing), shell)
+    return Part(replace(best, missing=missing, blocks=1), shell)
 
 
 def seams(sweep: Sweep, index: Index, parts: Sequence[Part]) -> Candidates:

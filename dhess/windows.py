@@ -6,6 +6,7 @@ million blocks the scheduler only ever knows one window.
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
 from itertools import product
@@ -13,12 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import dask
 import dask.array as da
+import numpy as np
 from dask.base import tokenize
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 
+from dhess.budget import stored_blocks
 from dhess.passes import Candidates
 from dhess.pieces import Layout, turns, windows, with_seams
+from dhess.running import Progress, run, tell
+from dhess.stored import stored_of
 from dhess.sweep import Query, Sweep, interior, seams
 
 if TYPE_CHECKING:
@@ -27,6 +32,8 @@ if TYPE_CHECKING:
     from dhess.stencil import Stencil
     from dhess.stored import Stored
     from dhess.tables import Range
+
+log = logging.getLogger(__name__)
 
 BRANCHES = 16
 """Results that one task merges."""
@@ -49,14 +56,11 @@ class Searched:
 
     @classmethod
     def of(
-        cls,
-        values: da.Array,
-        stored: Stored | None,
-        stencil: Stencil,
-        query: Query,
-        chunks: Sequence[Sequence[int]],
+        cls, values: da.Array, stencil: Stencil, query: Query, *, direct: bool = True
     ) -> Searched:
-        """Merge blocks whose seams would meet."""
+        """Choose the blocks: those of the array, or better ones where a store can be read in any."""
+        stored = stored_of(values) if direct else None
+        chunks = values.chunks if stored is None else stored_blocks(stored, values.chunks)
         sizes = (with_seams(each, stencil.along(d)) for d, each in enumerate(chunks))
         return cls(values, stored, stencil, query, tuple(sizes))
 
@@ -65,11 +69,11 @@ class Searched:
         """Number of blocks."""
         return math.prod(map(len, self.sizes))
 
-    def windows(self, most: int = MOST) -> list[tuple[Range, ...]]:
+    def windows(self) -> list[tuple[Range, ...]]:
         """Return the windows, as ranges of blocks."""
         counts = [len(each) for each in self.sizes]
         batch = [self.stencil.along(d) is None for d in range(len(counts))]
-        return list(product(*windows(counts, batch, most)))
+        return list(product(*windows(counts, batch, MOST)))
 
     def layout(self, window: Sequence[Range] | None = None) -> Layout:
         """Return the blocks of a window."""
@@ -79,6 +83,51 @@ class Searched:
     def name(self) -> str:
         """What its tasks are called."""
         return f"find-{self.query.measure.name}"
+
+
+class Tally:
+    """What is found so far."""
+
+    def __init__(self, searched: Searched) -> None:
+        self.searched = searched
+        self.best: Candidates | None = None
+        self.total = searched.blocks
+
+    def add(self, found: Candidates) -> None:
+        """Count in what a part of the search found."""
+        known = [] if self.best is None else [self.best]
+        self.best = Candidates.merge([*known, found], self.searched.query.k)
+
+    @property
+    def done(self) -> int:
+        """Blocks that are searched."""
+        return 0 if self.best is None else self.best.blocks
+
+    def progress(self, window: int, of_windows: int) -> Progress:
+        """Return how far it is."""
+        value, index = None, ()
+        if self.best is not None and len(self.best.columns["place"]):
+            value = float(self.best.columns["value"][0])
+            place = np.unravel_index(self.best.columns["place"][0], self.searched.values.shape)
+            index = tuple(map(int, place))
+        nbytes = int(self.searched.values.nbytes)
+        share = nbytes * self.done // self.total
+        return Progress(self.done, self.total, share, nbytes, window, of_windows, value, index)
+
+
+def gather(tally: Tally) -> None:
+    """Search window by window and count in each part as it is done."""
+    searched = tally.searched
+    all_windows = searched.windows()
+    for i, window in enumerate(all_windows, 1):
+
+        def done(found: Candidates, i: int = i) -> None:
+            tally.add(found)
+            tell(tally.progress(i, len(all_windows)))
+
+        run(parts(searched, window), done)
+        if len(all_windows) > 1:
+            log.info("window %d of %d: %d blocks done", i, len(all_windows), tally.done)
 
 
 def parts(searched: Searched, window: tuple[Range, ...] | None = None) -> list[Delayed]:

@@ -1,0 +1,145 @@
+"""Compute the parts of a search where Dask would, and take each result when it is there."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import dask
+from dask.base import get_scheduler
+from dask.callbacks import Callback
+
+from dhess.errors import ClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from dask.delayed import Delayed
+    from distributed import Client
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a search is."""
+
+    blocks: int
+    """Blocks that are done."""
+    of_blocks: int
+    nbytes: int
+    """Bytes of decoded data in them."""
+    of_nbytes: int
+    window: int
+    """Which window is being searched, from 1 on."""
+    of_windows: int
+    value: float | None = None
+    """Smallest value so far; None before there is any."""
+    index: tuple[int, ...] = ()
+    """Where it is."""
+
+
+_watchers: ContextVar[tuple[Callable[[Progress], None], ...]] = ContextVar("watchers", default=())
+
+
+@contextmanager
+def watched(watcher: Callable[[Progress], None]) -> Iterator[None]:
+    """Have a function called whenever a search inside gets further."""
+    token = _watchers.set((*_watchers.get(), watcher))
+    try:
+        yield
+    finally:
+        _watchers.reset(token)
+
+
+def tell(progress: Progress) -> None:
+    """Tell all who watch, and the log."""
+    log.debug("%s", progress)
+    for watcher in _watchers.get():
+        watcher(progress)
+
+
+def active_client() -> Client | None:
+    """Return the client of the cluster that Dask would compute on; None for threads.
+
+    Examples
+    --------
+    >>> active_client() is None
+    True
+    """
+    compute = get_scheduler()
+    owner = getattr(compute, "__self__", None)
+    return owner if hasattr(owner, "scheduler_info") else None
+
+
+@dataclass(frozen=True)
+class Workers:
+    """What computes."""
+
+    count: int
+    """Processes."""
+    threads: int
+    """Of each of them."""
+    memory: int | None
+    """Bytes that the smallest of them may take; None without a limit."""
+
+
+def workers() -> Workers | None:
+    """Return the workers of the active cluster; None where there is none, or it is still empty."""
+    client = active_client()
+    if client is None:
+        return None
+    known = client.scheduler_info(n_workers=-1)["workers"].values()
+    if not known:
+        return None
+    limits = [each["memory_limit"] for each in known if each["memory_limit"]]
+    return Workers(len(known), max(each["nthreads"] for each in known), min(limits, default=None))
+
+
+def run(parts: Sequence[Delayed], done: Callable[[Any], None]) -> None:
+    """Compute delayed objects and hand over each result as it comes, in any order.
+
+    Raises
+    ------
+    ClusterError
+        If workers died again and again over one of them.
+    """
+    client = active_client()
+    if client is None:
+        _in_this_process(parts, done)
+    else:
+        _on_cluster(client, parts, done)
+
+
+def _in_this_process(parts: Sequence[Delayed], done: Callable[[Any], None]) -> None:
+    left = {part.key for part in parts}
+
+    def take(key: Any, value: Any, *_: Any) -> None:
+        if key in left:
+            left.remove(key)
+            done(value)
+
+    with Callback(posttask=take):
+        results = dask.compute(*parts)
+    for part, result in zip(parts, results, strict=True):
+        take(part.key, result)  # a scheduler of another kind calls nobody
+
+
+def _on_cluster(client: Client, parts: Sequence[Delayed], done: Callable[[Any], None]) -> None:
+    from distributed import as_completed
+    from distributed.scheduler import KilledWorker
+
+    futures = client.compute(list(parts))
+    try:
+        for _, result in as_completed(futures, with_results=True):
+            done(result)
+    except KilledWorker as error:
+        raise ClusterError(
+            f"workers died {error.allowed_failures + 1} times over the task {error.task!r}; they "
+            "probably ran out of memory: give them more, or make blocks smaller with chunks="
+        ) from error
+    finally:
+        client.cancel(futures)
