@@ -1,4 +1,4 @@
-"""What a block costs in memory, and how large one may be: arithmetic on shapes, before anything runs.
+"""What a block costs in memory, and how large one may be: arithmetic, before anything runs.
 
 The figures were measured on Linux workers of one thread; tests hold the projection against peaks.
 """

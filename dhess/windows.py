@@ -58,7 +58,7 @@ class Searched:
     def of(
         cls, values: da.Array, stencil: Stencil, query: Query, *, direct: bool = True
     ) -> Searched:
-        """Choose the blocks: those of the array, or better ones where a store can be read in any."""
+        """Choose the blocks: those of the array, or better ones where a store takes any."""
         stored = stored_of(values) if direct else None
         chunks = values.chunks if stored is None else stored_blocks(stored, values.chunks)
         sizes = (with_seams(each, stencil.along(d)) for d, each in enumerate(chunks))
@@ -105,7 +105,8 @@ class Tally:
 
     def progress(self, window: int, of_windows: int) -> Progress:
         """Return how far it is."""
-        value, index = None, ()
+        value: float | None = None
+        index: tuple[int, ...] = ()
         if self.best is not None and len(self.best.columns["place"]):
             value = float(self.best.columns["value"][0])
             place = np.unravel_index(self.best.columns["place"][0], self.searched.values.shape)

@@ -34,9 +34,8 @@ if TYPE_CHECKING:
 
 ORDER = (
     "errors", "options", "units", "grid", "stencil", "kernels", "measures", "tables", "block",
-    "jobs", "gaps", "tiles", "passes", "halo", "fields",
-    "answer", "description", "stored", "budget", "pieces", "shell", "sweep", "running", "windows",
-    "search", "smoothing", "source", "sink", "cluster", "plot", "report",
+    "jobs", "gaps", "tiles", "passes", "pieces", "shell", "halo", "fields",
+    "answer", "description", "stored", "budget", "sweep", "running", "windows", "search", "smoothing", "source", "sink", "cluster", "plot", "report",
     "demo", "cli",
 )  # fmt: skip
 ROOT = Path(dhess.__file__).parent

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
 
+from dhess import halo
 from dhess.block import Block
 from dhess.errors import InputError
 from dhess.fields.labels import check_type, is_lazy, labelled, variables_of
@@ -20,7 +22,6 @@ from dhess.fields.quantity import (
     warn_units,
 )
 from dhess.grid import Grid
-from dhess.halo import map_blocks
 from dhess.measures import MEASURES, check_measure, find_measure
 from dhess.options import Options, Settings, settings
 from dhess.passes import write_components, write_measure
@@ -255,48 +256,39 @@ def _field(data: xr.DataArray, quantity: Quantity, chosen: Settings) -> xr.DataA
 
 
 def _eager(values: Array, stencil: Stencil, quantity: Quantity, dtype: np.dtype[Any]) -> Array:
-    out = _empty(stencil, quantity, values.shape, dtype)
+    work = FieldWork(quantity, dtype)
+    out = work.empty(stencil, values.shape)
     whole = tuple((0, size) for size in values.shape)
 
-    def work(ranges: tuple[Range, ...]) -> None:
-        _write(stencil, Block(values, (0,) * values.ndim, ranges), quantity, out, whole)
+    def part(ranges: tuple[Range, ...]) -> None:
+        work.write(stencil, Block(values, (0,) * values.ndim, ranges), out, whole)
 
-    in_threads(work, values.shape, values)
+    in_threads(part, values.shape, values)
     return out
 
 
 def _lazy(values: da.Array, stencil: Stencil, quantity: Quantity, dtype: np.dtype[Any]) -> da.Array:
     leading = (len(stencil.axes),) * len(quantity.leading)
     meta = np.empty((0,) * (len(leading) + values.ndim), dtype)
-    return map_blocks(
-        _on_block,
-        values,
-        stencil,
-        leading=leading,
-        meta=meta,
-        name=quantity.name,
-        quantity=quantity,
-        dtype=dtype,
-    )
+    work = FieldWork(quantity, dtype)
+    return halo.field(values, stencil, work, leading=leading, meta=meta, name=quantity.name)
 
 
-def _on_block(stencil: Stencil, block: Block, *, quantity: Quantity, dtype: np.dtype[Any]) -> Array:
-    shape = tuple(b - a for a, b in block.ranges)
-    out = _empty(stencil, quantity, shape, dtype)
-    _write(stencil, block, quantity, out, block.ranges)
-    return out
+@dataclass(frozen=True)
+class FieldWork:
+    """What computes a field on a part of the points."""
 
+    quantity: Quantity
+    dtype: np.dtype[Any]
 
-def _empty(
-    stencil: Stencil, quantity: Quantity, shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> Array:
-    return np.empty((*(len(stencil.axes) for _ in quantity.leading), *shape), dtype)
+    def empty(self, stencil: Stencil, shape: tuple[int, ...]) -> Array:
+        """Return room for the results on so many points."""
+        leading = (len(stencil.axes) for _ in self.quantity.leading)
+        return np.empty((*leading, *shape), self.dtype)
 
-
-def _write(
-    stencil: Stencil, block: Block, quantity: Quantity, out: Array, held: tuple[Range, ...]
-) -> None:
-    if quantity.measure is not None:
-        write_measure(Table(stencil), block, quantity.measure.code, out, held)
-    else:
-        write_components(Table(stencil), block, quantity.components, out, held)
+    def write(self, stencil: Stencil, block: Block, out: Array, held: tuple[Range, ...]) -> None:
+        """Write the results on the points of a block to their place in ``out``."""
+        if self.quantity.measure is not None:
+            write_measure(Table(stencil), block, self.quantity.measure.code, out, held)
+        else:
+            write_components(Table(stencil), block, self.quantity.components, out, held)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import dask.array as da
 import numpy as np
 
-from dhess.halo import merged
+from dhess.pieces import merged
 from dhess.tiles import TILE, threads
 
 if TYPE_CHECKING:

@@ -105,7 +105,7 @@ class AxisStencil:
 
     @property
     def depth(self) -> int:
-        """How long the first and the last block must be to hold the one-sided rows of their ends."""
+        """How long the first and the last block must be to hold their one-sided rows."""
         low, high = self.regular
         size = self.axis.size
         if self.axis.period is not None:
