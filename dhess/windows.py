@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BRANCHES = 16
-"""Results that one task merges."""
+BRANCHES = 4
+"""Results that one task merges: few, so that the order of tasks keeps few shells waiting."""
 
 MOST = 10_000
 """Blocks of a window: about as many as a scheduler takes at once without growing."""

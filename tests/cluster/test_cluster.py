@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEEP = "2147483648"
-TRIM, MMAP = "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"
+TRIM, MMAP, ARENAS = "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_ARENA_MAX"
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_processes_of_one_thread(client: Any) -> None:
 
 
 def test_the_allocator_keeps_large_blocks(client: Any) -> None:
-    assert variables(client, TRIM, MMAP) == [(KEEP, KEEP)] * 2
+    assert variables(client, TRIM, MMAP, ARENAS) == [(KEEP, KEEP, "1")] * 2
 
 
 def test_only_the_loopback_interface(client: Any) -> None:
