@@ -33,6 +33,7 @@ from dhess.errors import (
     UnitsWarning,
 )
 from dhess.fields import eigenvalues, gradient, hessian, laplacian, measure
+from dhess.planning import Plan, plan
 from dhess.search import find_minimum
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ __all__ = [
     "Interrupted",
     "NoValidPoint",
     "OutputError",
+    "Plan",
     "ReadError",
     "SourceError",
     "UnitsWarning",
@@ -62,6 +64,7 @@ __all__ = [
     "local_cluster",
     "measure",
     "open",
+    "plan",
     "plot",
     "smooth",
 ]

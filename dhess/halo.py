@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dhess.stencil import AxisStencil, Stencil
+    from dhess.stored import Stored
     from dhess.tables import Array, Range
 
     Index = tuple[int, ...]
@@ -47,6 +48,15 @@ class Shared:
     layout: Layout
     corners: int
     """Along how many axes at once a stencil reaches."""
+    stored: Stored | None
+    """What blocks are read from, by both tasks; None where a graph brings them."""
+
+    def data(self, index: Index, given: Array | None) -> Array:
+        """Return a block, read now unless it comes."""
+        if given is not None:
+            return given
+        assert self.stored is not None
+        return self.stored.read(tuple(p.data for p in self.layout.block(index)))[0]
 
     def neighbours(self, index: Index) -> Iterator[tuple[Index, Index]]:
         """Return the blocks around one, and how far each is moved if it lies over a seam."""
@@ -74,34 +84,42 @@ def field(
     leading: tuple[int, ...],
     meta: Array,
     name: str,
+    stored: Stored | None = None,
 ) -> da.Array:
-    """Return a lazy field, with the dimensions of the data behind those of ``leading``."""
-    values, layout = _in_blocks(values, stencil)
+    """Return a lazy field, with the dimensions of the data behind those of ``leading``.
+
+    With what the array is ``stored`` in, blocks are read twice and none is held in between: once
+    for the rim, once for the field.
+    """
+    values, layout = in_blocks(values, stencil)
     corners = 2 if stencil.need.mixed else 1
-    shared = Shared(stencil, work, layout, values.ndim if stencil.adapts else corners)
-    token = tokenize(name, values.name, stencil.token, work, leading)
+    corners = values.ndim if stencil.adapts else corners
+    shared = Shared(stencil, work, layout, corners, stored)
+    token = tokenize(name, values.name, stencil.token, work, leading, stored is None)
     everyone, rims, own = f"{name}-all-{token}", f"{name}-rim-{token}", f"{name}-{token}"
     graph: dict[Any, Any] = {everyone: shared}
     none = (0,) * len(leading)
     for index in layout:
-        block = (values.name, *index)
+        block = (values.name, *index) if stored is None else None
         around = [(rims, *at) for at, _ in shared.neighbours(index)]
         graph[own, *none, *index] = (on_block, everyone, index, block, around)
         if around:
             graph[rims, *index] = (rim, everyone, index, block)
     chunks = (*((n,) for n in leading), *values.chunks)
-    whole = HighLevelGraph.from_collections(own, graph, dependencies=[values])
+    sources = [values] if stored is None else []
+    whole = HighLevelGraph.from_collections(own, graph, dependencies=sources)
     return da.Array(whole, own, chunks, meta=meta)
 
 
-def rim(shared: Shared, index: Index, data: Array) -> Shell:
+def rim(shared: Shared, index: Index, given: Array | None) -> Shell:
     """Copy off a block what its neighbours need."""
-    block = shared.layout.block(index)
+    block, data = shared.layout.block(index), shared.data(index, given)
     return Shell.of(data, tuple(p.data for p in block), [p.keep for p in block])
 
 
-def on_block(shared: Shared, index: Index, data: Array, rims: Sequence[Shell]) -> Array:
+def on_block(shared: Shared, index: Index, given: Array | None, rims: Sequence[Shell]) -> Array:
     """Compute the field on a block."""
+    data = shared.data(index, given)
     stencil, block = shared.stencil, shared.layout.block(index)
     points = tuple(p.data for p in block)
     out = shared.work.empty(stencil, data.shape)
@@ -123,7 +141,7 @@ def on_block(shared: Shared, index: Index, data: Array, rims: Sequence[Shell]) -
     return out
 
 
-def _in_blocks(values: da.Array, stencil: Stencil) -> tuple[da.Array, Layout]:
+def in_blocks(values: da.Array, stencil: Stencil) -> tuple[da.Array, Layout]:
     """Merge blocks that are smaller than their halo, and tell what is computed of each alone."""
     axes = [stencil.along(d) for d in range(values.ndim)]
     chunks = tuple(

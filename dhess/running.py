@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -70,6 +71,8 @@ def active_client() -> Client | None:
     >>> active_client() is None
     True
     """
+    if "distributed" not in sys.modules:
+        return None  # which would only be imported to say so
     compute = get_scheduler()
     owner = getattr(compute, "__self__", None)
     return owner if hasattr(owner, "scheduler_info") else None
@@ -85,6 +88,15 @@ class Workers:
     """Of each of them."""
     memory: int | None
     """Bytes that the smallest of them may take; None without a limit."""
+
+    @property
+    def slots(self) -> int:
+        """Tasks that run at once."""
+        return self.count * self.threads
+
+
+NOBODY = Workers(1, 1, None)
+"""Threads of this process, whose memory has no limit of its own."""
 
 
 def workers() -> Workers | None:

@@ -29,6 +29,7 @@ from dhess.grid import Grid
 from dhess.measures import Measure, check_measure, find_measure
 from dhess.options import Options, Settings, is_count, settings
 from dhess.passes import Candidates, search
+from dhess.running import workers
 from dhess.stencil import EVERYTHING, Stencil
 from dhess.sweep import Query
 from dhess.tables import Table
@@ -117,7 +118,7 @@ def find_minimum(
     own = full.restricted(wanted.need)
     query = Query(
         wanted,
-        _count(k, array.size),
+        checked_count(k, array.size),
         chosen.result_dtype(array.dtype),
         _points(own, exclude_edges=exclude_edges),
     )
@@ -130,11 +131,11 @@ def find_minimum(
             return requantified(answer(found(), array, labels), pint)
         late: Any = dask.delayed(_eagerly, pure=True)(values, own, full, query)
     elif compute:
-        return requantified(_gathered(Searched.of(values, full, query), array, labels), pint)
+        searched = Searched.of(values, full, query, workers())
+        searched.refuse(array.dims)
+        return requantified(_gathered(searched, array, labels), pint)
     else:
-        # Through the graph, so that what else is made of the array shares its blocks.
-        searched = Searched.of(values, full, query, direct=False)
-        late = tree(parts(searched), query.k)
+        late = tree(parts(Searched.lazily(values, full, query)), query.k)
     return requantified(lazy_answer(late, array, labels, _blank(array, grid, query)), pint)
 
 
@@ -152,7 +153,14 @@ def _gathered(searched: Searched, array: xr.DataArray, labels: Labels) -> xr.Dat
     return answer(tally.best, array, labels)
 
 
-def _count(k: int, size: int) -> int:
+def checked_count(k: int, size: int) -> int:
+    """Return how many points to find.
+
+    Raises
+    ------
+    InputError
+        If k is no whole number from 1 to `MOST`.
+    """
     if not is_count(k):
         raise InputError(f"k={k!r} is no number of points; it must be a whole number from 1 on")
     count = min(int(k), size)

@@ -7,8 +7,8 @@ million blocks the scheduler only ever knows one window.
 from __future__ import annotations
 
 import logging
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +19,15 @@ from dask.base import tokenize
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 
-from dhess.budget import stored_blocks
+from dhess.budget import Blocks, read_factor, refuse, search_memory, stored_blocks, window_blocks
 from dhess.passes import Candidates
-from dhess.pieces import Layout, turns, windows, with_seams
-from dhess.running import Progress, run, tell
+from dhess.pieces import Layout, pieces, turns, windows, with_seams
+from dhess.running import NOBODY, Progress, Workers, run, tell
 from dhess.stored import stored_of
 from dhess.sweep import Query, Sweep, interior, seams
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from dhess.stencil import Stencil
     from dhess.stored import Stored
@@ -37,9 +37,6 @@ log = logging.getLogger(__name__)
 
 BRANCHES = 4
 """Results that one task merges: few, so that the order of tasks keeps few shells waiting."""
-
-MOST = 10_000
-"""Blocks of a window: about as many as a scheduler takes at once without growing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,26 +51,68 @@ class Searched:
     sizes: tuple[tuple[int, ...], ...]
     """Points of the blocks, per dimension."""
 
+    workers: Workers | None = None
+    """Who will search, if that is a cluster."""
+
     @classmethod
     def of(
-        cls, values: da.Array, stencil: Stencil, query: Query, *, direct: bool = True
+        cls, values: da.Array, stencil: Stencil, query: Query, workers: Workers | None = None
     ) -> Searched:
         """Choose the blocks: those of the array, or better ones where a store takes any."""
-        stored = stored_of(values) if direct else None
-        chunks = values.chunks if stored is None else stored_blocks(stored, values.chunks)
-        sizes = (with_seams(each, stencil.along(d)) for d, each in enumerate(chunks))
-        return cls(values, stored, stencil, query, tuple(sizes))
+        stored = stored_of(values)
+        chunks = values.chunks
+        if stored is not None:
+            project = partial(search_memory, stencil=stencil, k=query.k, workers=workers or NOBODY)
+            chunks = stored_blocks(stored, chunks, project, workers)
+        sizes = tuple(with_seams(each, stencil.along(d)) for d, each in enumerate(chunks))
+        return cls(values, stored, stencil, query, sizes, workers)
+
+    @classmethod
+    def lazily(cls, values: da.Array, stencil: Stencil, query: Query) -> Searched:
+        """Take the blocks of the graph, so that what else is made of them shares them."""
+        sizes = (with_seams(each, stencil.along(d)) for d, each in enumerate(values.chunks))
+        return cls(values, None, stencil, query, tuple(sizes))
 
     @property
-    def blocks(self) -> int:
-        """Number of blocks."""
-        return math.prod(map(len, self.sizes))
+    def blocks(self) -> Blocks:
+        """Number and sizes of the blocks."""
+        return Blocks.of(self.sizes, self.values.dtype, self.stored)
 
-    def windows(self) -> list[tuple[Range, ...]]:
-        """Return the windows, as ranges of blocks."""
-        counts = [len(each) for each in self.sizes]
+    @cached_property
+    def along(self) -> tuple[tuple[Range, ...], ...]:
+        """The windows along each dimension, as ranges of blocks."""
+        counts = self.blocks.counts
         batch = [self.stencil.along(d) is None for d in range(len(counts))]
-        return list(product(*windows(counts, batch, MOST)))
+        return windows(counts, batch, window_blocks(self.blocks, self.stencil, self.workers))
+
+    def memory(self, workers: Workers) -> dict[str, int]:
+        """Return the parts of a worker's peak, in bytes, by name."""
+        return self.project(self.blocks, workers)
+
+    def project(self, blocks: Blocks, workers: Workers) -> dict[str, int]:
+        """Return the parts of a worker's peak with such blocks."""
+        counts = tuple(
+            min(n, max(b - a for a, b in row))
+            for n, row in zip(blocks.counts, self.along, strict=True)
+        )
+        window = replace(blocks, counts=counts)
+        return search_memory(window, self.stencil, self.query.k, workers)
+
+    def refuse(self, dims: Sequence[Hashable]) -> None:
+        """Raise InputError if the workers cannot hold it."""
+        if self.workers is not None:
+            project = partial(self.project, workers=self.workers)
+            refuse(project, self.sizes, self.values.dtype, self.stored, self.workers, dims)
+
+    def read_factor(self) -> float:
+        """Return how often the data is read on average: more than once where windows meet."""
+        stored = self.stored
+        chunks = stored.chunks if stored is not None else tuple(map(max, self.values.chunks))
+        rows = []
+        for d, (sizes, parts) in enumerate(zip(self.sizes, self.along, strict=True)):
+            axis = self.stencil.along(d)
+            rows.append([p.data for part in parts for p in pieces(sizes, axis, part)])
+        return read_factor(rows, chunks or (1,) * len(rows), self.values.shape)
 
     def layout(self, window: Sequence[Range] | None = None) -> Layout:
         """Return the blocks of a window."""
@@ -91,7 +130,7 @@ class Tally:
     def __init__(self, searched: Searched) -> None:
         self.searched = searched
         self.best: Candidates | None = None
-        self.total = searched.blocks
+        self.total = searched.blocks.number
 
     def add(self, found: Candidates) -> None:
         """Count in what a part of the search found."""
@@ -119,7 +158,7 @@ class Tally:
 def gather(tally: Tally) -> None:
     """Search window by window and count in each part as it is done."""
     searched = tally.searched
-    all_windows = searched.windows()
+    all_windows = list(product(*searched.along))
     for i, window in enumerate(all_windows, 1):
 
         def done(found: Candidates, i: int = i) -> None:

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 ORDER = (
     "errors", "options", "units", "grid", "stencil", "kernels", "measures", "tables", "block",
-    "jobs", "gaps", "tiles", "passes", "pieces", "shell", "halo", "fields",
-    "answer", "description", "stored", "budget", "sweep", "running", "windows", "search", "smoothing", "source", "sink", "cluster", "plot", "report",
-    "demo", "cli",
+    "jobs", "gaps", "tiles", "passes", "pieces", "shell", "stored", "running", "budget",
+    "halo", "fields", "answer", "description", "sweep", "windows", "search", "planning", "smoothing",
+    "source", "sink", "cluster", "plot", "report", "demo", "cli",
 )  # fmt: skip
 ROOT = Path(dhess.__file__).parent
 HEAVY = ["matplotlib", "distributed", "zarr", "pydantic", "click", "rich", "h5netcdf", "fastapi"]

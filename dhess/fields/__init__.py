@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
+import dask.array as da
 import numpy as np
 import xarray as xr
+from dask.base import tokenize
 
 from dhess import halo
 from dhess.block import Block
+from dhess.budget import Blocks, field_memory, fits, stored_blocks
 from dhess.errors import InputError
 from dhess.fields.labels import check_type, is_lazy, labelled, variables_of
 from dhess.fields.quantity import (
@@ -25,14 +30,16 @@ from dhess.grid import Grid
 from dhess.measures import MEASURES, check_measure, find_measure
 from dhess.options import Options, Settings, settings
 from dhess.passes import write_components, write_measure
+from dhess.running import workers
 from dhess.stencil import Stencil
+from dhess.stored import stored_of
 from dhess.tables import Table
 from dhess.tiles import in_threads
 from dhess.units import plain, requantified
 
 if TYPE_CHECKING:
-    import dask.array as da
-
+    from dhess.running import Workers
+    from dhess.stored import Stored
     from dhess.tables import Array, Range
 
     Field = xr.DataArray | xr.Dataset
@@ -271,7 +278,36 @@ def _lazy(values: da.Array, stencil: Stencil, quantity: Quantity, dtype: np.dtyp
     leading = (len(stencil.axes),) * len(quantity.leading)
     meta = np.empty((0,) * (len(leading) + values.ndim), dtype)
     work = FieldWork(quantity, dtype)
-    return halo.field(values, stencil, work, leading=leading, meta=meta, name=quantity.name)
+    values, stored = in_memory(values, stencil, dtype.itemsize * math.prod(leading), workers())
+    return halo.field(
+        values, stencil, work, leading=leading, meta=meta, name=quantity.name, stored=stored
+    )
+
+
+def in_memory(
+    values: da.Array, stencil: Stencil, out_itemsize: int, workers: Workers | None
+) -> tuple[da.Array, Stored | None]:
+    """Return an array in blocks that fit the memory of workers when a field is made of it.
+
+    It comes with what it reads from, if its blocks have to be read twice: where those that wait for
+    their neighbours would fill the memory. Bytes of a point of the field are ``out_itemsize``.
+    """
+    stored = None if workers is None else stored_of(values)
+    if stored is None or workers is None:
+        return values, None
+
+    def project(blocks: Blocks, *, reread: bool = False) -> dict[str, int]:
+        return field_memory(blocks, stencil, out_itemsize, workers, reread=reread)
+
+    if fits(project(Blocks.of(values.chunks, values.dtype, stored)), workers):
+        return values, None
+    for reread in (False, True):
+        sizes = stored_blocks(stored, values.chunks, partial(project, reread=reread), workers)
+        if fits(project(Blocks.of(sizes, values.dtype, stored), reread=reread), workers) or reread:
+            name = f"{values.name}-{tokenize(sizes)}"
+            again = da.from_array(stored, sizes, name=name, meta=values._meta)
+            return again, stored if reread else None
+    raise AssertionError
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from dhess.errors import InputError, suggest
 from dhess.kernels import boxes
+from dhess.measures import MEASURES, Measure
 from dhess.stencil import HESSIAN as SECOND
 from dhess.stencil import SLOPES, Need
 from dhess.units import axis_units, common, product, unit_text, warn_height, warn_mixed
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from dhess.grid import Grid
-    from dhess.measures import Measure
     from dhess.options import Settings
 
 POLES: Final = "NaN at the poles, where latitude and longitude have no direction"
@@ -51,6 +52,26 @@ EIGENVALUES = Quantity(
     "eigenvalues", "eigenvalues of the Hessian", SECOND,
     components=boxes.EIGENVALUES, leading=("eigen",), powers=(1, -2),
 )  # fmt: skip
+
+
+TENSORS = {each.name: each for each in (GRADIENT, HESSIAN, EIGENVALUES)}
+"""What can be written besides the measures."""
+
+
+def quantity_named(name: str) -> Quantity:
+    """Return the field of a measure or of a tensor.
+
+    Raises
+    ------
+    InputError
+        For an unknown name.
+    """
+    if name in TENSORS:
+        return TENSORS[name]
+    if name not in MEASURES:
+        known = suggest(name, (*MEASURES, *TENSORS))
+        raise InputError(f"unknown field {name!r}; {known}; see 'dhess measures'")
+    return quantity_of(MEASURES[name])
 
 
 def quantity_of(measure: Measure) -> Quantity:

@@ -12,20 +12,26 @@ from dhess.errors import SourceError, suggest
 from dhess.stored.origin import SHARD_BYTES, reading_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Sequence
 
     import xarray as xr
 
 __all__ = ["BLOCK_BYTES", "SHARD_BYTES", "auto_chunks", "blocks", "unit_of"]
 
 
-def blocks(array: xr.DataArray, chunks: Any) -> dict[Hashable, Any]:
-    """Return the block size per dimension that *chunks* asks for."""
+def blocks(
+    array: xr.DataArray, chunks: Any, pieces: Mapping[Hashable, tuple[int, ...]] | None = None
+) -> dict[Hashable, Any]:
+    """Return the block size (or sizes) per dimension that *chunks* asks for.
+
+    Where *pieces* says that what is stored along a dimension has no even size, blocks are whole
+    pieces too.
+    """
+    pieces = pieces or {}
     if isinstance(chunks, str) and chunks == "auto":
-        stored = unit_of(array)
-        return dict(
-            zip(array.dims, auto_chunks(array.shape, stored, array.dtype.itemsize), strict=True)
-        )
+        sizes = auto_chunks(array.shape, unit_of(array), array.dtype.itemsize)
+        auto: dict[Hashable, Any] = dict(zip(array.dims, sizes, strict=True))
+        return auto | {dim: merged(parts, auto[dim]) for dim, parts in pieces.items()}
     if isinstance(chunks, (tuple, list)) and len(chunks) == array.ndim:
         asked = dict(zip(array.dims, chunks, strict=True))
     elif isinstance(chunks, Mapping) or chunks is None:
@@ -46,7 +52,23 @@ def blocks(array: xr.DataArray, chunks: Any) -> dict[Hashable, Any]:
                 f"chunks along {dim!r} must be at least 1 (or -1, the whole axis), not {size}"
             )
     stored = unit_of(array, shards=False) or array.shape
-    return dict(zip(array.dims, stored, strict=True)) | asked
+    return dict(zip(array.dims, stored, strict=True)) | dict(pieces) | asked
+
+
+def merged(pieces: Sequence[int], size: int) -> tuple[int, ...]:
+    """Join neighbouring pieces up to a size.
+
+    Examples
+    --------
+    >>> merged((31, 28, 31, 30, 31, 30), 62)  # files of a month each
+    (59, 61, 61)
+    """
+    sizes = [0]
+    for piece in pieces:
+        if sizes[-1] and sizes[-1] + piece > size:
+            sizes.append(0)
+        sizes[-1] += piece
+    return tuple(sizes)
 
 
 def unit_of(array: xr.DataArray, *, shards: bool = True) -> tuple[int, ...] | None:

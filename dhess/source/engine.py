@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import threading
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dhess.errors import SourceError
-from dhess.source.location import is_url, public
+from dhess.errors import SourceError, line
+from dhess.source.location import is_url
+from dhess.stored.origin import public
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,22 +33,46 @@ def open_dataset(location: str, kw: Mapping[str, Any]) -> xr.Dataset:
     if options["engine"] == "h5netcdf":
         options.setdefault("phony_dims", "access")  # plain HDF5 has no dimension names
         _require_h5netcdf(location)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _QUIET:
         try:
-            dataset = _quietly(location, options)
+            dataset = _opened(location, options)
         except Exception as error:
             raise SourceError(_why_not(location, options, error)) from error
     return _finished(dataset, location)
 
 
-def _quietly(location: str, options: dict[str, Any]) -> xr.Dataset:
+class _Quiet:
+    """No warnings while any thread is inside: each by itself would put back another's filters."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.simplefilter("ignore")
+            self._inside += 1
+
+    def __exit__(self, *_error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._filters.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
+
+
+def _opened(location: str, options: dict[str, Any]) -> xr.Dataset:
     """Open with consolidated metadata or else without: one after the other needs no guess."""
     import xarray as xr
 
     if options["engine"] != "zarr":
         return xr.open_dataset(location, **options)
-    store = _zarr_store(location)
+    options = dict(options)
+    store = _zarr_store(location, options.pop("storage_options", None))
     if "consolidated" not in options:
         try:
             return xr.open_dataset(store, **options, consolidated=True)
@@ -55,11 +81,18 @@ def _quietly(location: str, options: dict[str, Any]) -> xr.Dataset:
     return xr.open_dataset(store, **options)
 
 
-def _zarr_store(location: str) -> Any:
-    """Return a local path as a store: as text, Zarr would take a "::" in it for a chained URL."""
-    from zarr.storage import LocalStore
+def _zarr_store(location: str, storage_options: Mapping[str, Any] | None) -> Any:
+    """Return a store: of a local path as text, Zarr would take a "::" in it for a chained URL."""
+    from zarr.storage import FsspecStore, LocalStore
 
-    return location if is_url(location) else LocalStore(location, read_only=True)
+    from dhess.source.noting import NotingStore
+
+    if is_url(location):
+        options = dict(storage_options or {})
+        return NotingStore(FsspecStore.from_url(location, options, read_only=True))
+    if storage_options:
+        raise TypeError(f"storage_options are for URLs, and {location!r} is a local path")
+    return LocalStore(location, read_only=True)
 
 
 def _finished(dataset: xr.Dataset, location: str) -> xr.Dataset:
@@ -180,15 +213,8 @@ def _single_array(location: str, storage_options: dict[str, Any] | None) -> bool
     import zarr
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            zarr.open_array(_zarr_store(location), mode="r", storage_options=storage_options)
+        with _QUIET:
+            zarr.open_array(_zarr_store(location, storage_options), mode="r")
     except Exception:  # noqa: BLE001  (only a question; the first failure is the one reported)
         return False
     return True
-
-
-def line(error: BaseException | None) -> str:
-    """Return the first line of what a library said, as a clause."""
-    lines = str(error).strip().splitlines() or [""]
-    return lines[0].strip().rstrip(".;:") or type(error).__name__

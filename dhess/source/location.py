@@ -10,8 +10,8 @@ from typing import Any
 from dhess.errors import SourceError
 
 # fsspec's file systems that read through another one: what follows their "::" is that other one.
-_CACHES = {"blockcache", "cached", "filecache", "simplecache"}
-_CHAINED = _CACHES | {"async_wrapper", "dir", "libarchive", "reference", "tar", "zip"}
+CACHES = {"blockcache", "cached", "filecache", "simplecache"}
+_CHAINED = CACHES | {"async_wrapper", "dir", "libarchive", "reference", "tar", "zip"}
 
 
 def split_source(source: str | os.PathLike[str]) -> tuple[str, str | None]:
@@ -62,11 +62,6 @@ def location_of(path: str | os.PathLike[str]) -> str:
         return str(Path(text).expanduser().absolute())
     except RuntimeError:  # a "~name" that is no user's
         return str(Path(text).absolute())
-
-
-def public(location: str) -> str:
-    """Return the location without a user's name and password, fit for results and messages."""
-    return re.sub(r"://[^/@]*@", "://", location) if is_url(location) else location
 
 
 def _text(path: Any) -> str:
