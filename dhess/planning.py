@@ -12,18 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import dask
 import xarray as xr  # noqa: TC002  (documentation examples read the annotations)
 
-from dhess.budget import (
-    CHUNK_BYTES,
-    KILLED,
-    USABLE,
-    Blocks,
-    auto_chunks,
-    by,
-    field_memory,
-    mega,
-    read_factor,
-    smaller_blocks,
-)
+from dhess.budget import KILLED, USABLE, Blocks, field_memory, smaller_blocks
 from dhess.errors import InputError
 from dhess.fields import in_memory
 from dhess.fields.labels import is_lazy, the_variable
@@ -35,6 +24,7 @@ from dhess.options import Options, is_count, is_number, settings
 from dhess.running import Workers
 from dhess.running import workers as workers_there
 from dhess.search import checked_count
+from dhess.shapes import CHUNK_BYTES, auto_chunks, by, mega, read_factor
 from dhess.stencil import EVERYTHING, Stencil
 from dhess.stored import Stored, stored_of
 from dhess.sweep import Query, Sweep, interior

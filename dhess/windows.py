@@ -19,10 +19,11 @@ from dask.base import tokenize
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 
-from dhess.budget import Blocks, read_factor, refuse, search_memory, stored_blocks, window_blocks
+from dhess.budget import Blocks, refuse, search_memory, stored_blocks, window_blocks
 from dhess.passes import Candidates
 from dhess.pieces import Layout, pieces, turns, windows, with_seams
 from dhess.running import NOBODY, Progress, Workers, run, tell
+from dhess.shapes import read_factor
 from dhess.stored import stored_of
 from dhess.sweep import Query, Sweep, interior, seams
 

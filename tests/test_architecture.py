@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ORDER = (
     "errors", "options", "units", "grid", "stencil", "kernels", "measures", "tables", "block",
-    "jobs", "gaps", "tiles", "passes", "pieces", "shell", "stored", "running", "budget",
+    "jobs", "gaps", "tiles", "passes", "pieces", "shapes", "shell", "stored", "running", "budget",
     "halo", "fields", "answer", "description", "sweep", "windows", "search", "planning", "smoothing",
     "source", "sink", "cluster", "plot", "report", "demo", "cli",
 )  # fmt: skip

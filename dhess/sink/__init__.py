@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dhess.errors import OutputError
+from dhess.shapes import stored_chunk
 from dhess.sink.check import check_local, check_output, check_single_file
 from dhess.sink.whole import whole_file
 from dhess.source import auto_chunks, is_url, line, location_of, public
@@ -50,8 +51,9 @@ def write_field(
 ) -> None:
     """Compute a field and write it to a new Zarr store (format 3).
 
-    Every task writes whole chunks: a stored chunk is a Dask block. Blocks of uneven sizes are
-    rechunked first to the largest along their axis. Values (NaN payloads included), dims,
+    Every task writes whole chunks: a Dask block is one stored chunk, or several of up to 16 MB, so
+    that what reads them need not be large. Blocks of uneven sizes are rechunked first to the
+    largest along their axis. Values (NaN payloads included), dims,
     coordinates and attrs come back bit by bit from `dhess.open`; encodings of the source, such as
     scale and offset, are not carried over.
 
@@ -68,7 +70,7 @@ def write_field(
         complete, so it may be the source. Behind a URL the new one is written beside it and then
         copied to its place; should that fail, the error says where the whole field is.
     chunks
-        Stored chunks other than the Dask blocks, as for `xarray.DataArray.chunk`.
+        Stored chunks, as for `xarray.DataArray.chunk`; each is then a Dask block.
 
     Raises
     ------
@@ -129,7 +131,10 @@ def _prepared(da: xr.DataArray, chunks: int | Mapping[Any, Any] | None) -> xr.Da
             # one, for a chunk that got lost, should be NaN and not 0.
             variable.encoding = {"_FillValue": None, "fill_value": float("nan")}
         if variable.chunks:
-            variable.encoding["chunks"] = tuple(sizes[0] for sizes in variable.chunks)
+            block = tuple(sizes[0] for sizes in variable.chunks)
+            whole = chunks is not None
+            size = variable.dtype.itemsize
+            variable.encoding["chunks"] = block if whole else stored_chunk(block, size)
     return dataset
 
 

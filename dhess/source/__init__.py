@@ -7,6 +7,7 @@ would cost a request. Many files are put in the order of their coordinates.
 
 from __future__ import annotations
 
+import textwrap
 import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -137,6 +138,6 @@ def _cut(
     except (ValueError, TypeError, ZeroDivisionError, NotImplementedError) as error:
         raise SourceError(
             f"chunks={chunks!r} do not fit a variable of shape {array.shape} in {stored.label}: "
-            f"{line(error)}; give positive sizes, or chunks='auto'"
+            f"{textwrap.shorten(line(error), 140)}; give positive sizes, or chunks='auto'"
         ) from error
     return array.copy(deep=False, data=data)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dhess.budget import BLOCK_BYTES, auto_chunks
 from dhess.errors import SourceError, suggest
+from dhess.shapes import BLOCK_BYTES, auto_chunks
 from dhess.stored.origin import SHARD_BYTES, reading_unit
 
 if TYPE_CHECKING:

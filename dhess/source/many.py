@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from dhess.errors import SourceError, line
 from dhess.source.joining import File, arranged
 from dhess.source.single import opened
 from dhess.stored import Stored
@@ -71,6 +72,12 @@ class Parts:
             while len(_ready) > _KEPT:
                 _ready.popitem(last=False)  # the last one who reads from it closes it
             return _ready[key]
+
+    def close(self) -> None:
+        """Let go of what stays ready in this process."""
+        with _lock:
+            for key in [key for key in _ready if key[0] == self.token]:
+                del _ready[key]
 
     def near(self, ranges: tuple[Range, ...]) -> Iterator[tuple[Index, tuple[Range, ...]]]:
         """Yield the place of every file that the ranges touch, and its part of them."""
@@ -152,11 +159,17 @@ def open_many(
     uneven = {
         d: sizes for d, sizes in pieces.items() if unit and len({*sizes[:-1], max(sizes)}) > 1
     }
-    joined = Joined(Parts.of(layout), unit, f"{label_of(shown, name)}", not uneven)
+    parts = Parts.of(layout)
+    joined = Joined(parts, unit, label_of(shown, name), not uneven)
     empty = np.broadcast_to(np.zeros((), joined.dtype), joined.shape)
     whole = xr.DataArray(empty, _coords(array, layout), array.dims, name, array.attrs)
     whole.encoding = {"chunks": unit}
-    whole.set_close(array.close)
+
+    def close() -> None:
+        parts.close()
+        array.close()
+
+    whole.set_close(close)
     return whole, joined, uneven
 
 
@@ -168,7 +181,13 @@ def _file(location: str, array: xr.DataArray, stored: Stored) -> File:
     }
     dims = tuple(map(str, array.dims))
     units = array.attrs.get("units")
-    part = pickle.dumps(stored)
+    try:
+        part = pickle.dumps(stored)
+    except TypeError as error:
+        raise SourceError(
+            f"{public(location)!r} cannot be opened again where it is read: {line(error)}; copy "
+            "such files to a local folder first"
+        ) from error
     return File(
         public(location), dims, array.shape, array.dtype, units, stored.chunks, coords, part
     )
