@@ -111,8 +111,10 @@ def workers() -> Workers | None:
     return Workers(len(known), max(each["nthreads"] for each in known), min(limits, default=None))
 
 
-def run(parts: Sequence[Delayed], done: Callable[[Any], None]) -> None:
+def run(parts: Sequence[Delayed], done: Callable[[Any], None], *, name: str) -> None:
     """Compute delayed objects and hand over each result as it comes, in any order.
+
+    On a cluster they are a span of that name, as its dashboard shows it.
 
     Raises
     ------
@@ -123,7 +125,7 @@ def run(parts: Sequence[Delayed], done: Callable[[Any], None]) -> None:
     if client is None:
         _in_this_process(parts, done)
     else:
-        _on_cluster(client, parts, done)
+        _on_cluster(client, parts, done, name)
 
 
 def _in_this_process(parts: Sequence[Delayed], done: Callable[[Any], None]) -> None:
@@ -140,11 +142,14 @@ def _in_this_process(parts: Sequence[Delayed], done: Callable[[Any], None]) -> N
         take(part.key, result)  # a scheduler of another kind calls nobody
 
 
-def _on_cluster(client: Client, parts: Sequence[Delayed], done: Callable[[Any], None]) -> None:
-    from distributed import as_completed
+def _on_cluster(
+    client: Client, parts: Sequence[Delayed], done: Callable[[Any], None], name: str
+) -> None:
+    from distributed import as_completed, span
     from distributed.scheduler import KilledWorker
 
-    futures = client.compute(list(parts))
+    with span("dhess", name):
+        futures = client.compute(list(parts))
     try:
         for _, result in as_completed(futures, with_results=True):
             done(result)

@@ -7,6 +7,7 @@ million blocks the scheduler only ever knows one window.
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import product
@@ -23,7 +24,7 @@ from dhess.budget import Blocks, refuse, search_memory, stored_blocks, window_bl
 from dhess.passes import Candidates
 from dhess.pieces import Layout, pieces, turns, windows, with_seams
 from dhess.running import NOBODY, Progress, Workers, run, tell
-from dhess.shapes import read_factor
+from dhess.shapes import by, mega, read_factor
 from dhess.stored import stored_of
 from dhess.sweep import Query, Sweep, interior, seams
 
@@ -159,16 +160,26 @@ class Tally:
 def gather(tally: Tally) -> None:
     """Search window by window and count in each part as it is done."""
     searched = tally.searched
+    blocks = searched.blocks
     all_windows = list(product(*searched.along))
+    log.info(
+        "%s: %s blocks of %s points and %s, windows: %d, read %s",
+        searched.name, f"{blocks.number:,}", by(blocks.points), mega(blocks.nbytes),
+        len(all_windows), "from the store" if searched.stored else "through the graph",
+    )  # fmt: skip
     for i, window in enumerate(all_windows, 1):
 
         def done(found: Candidates, i: int = i) -> None:
             tally.add(found)
             tell(tally.progress(i, len(all_windows)))
 
-        run(parts(searched, window), done)
-        if len(all_windows) > 1:
-            log.info("window %d of %d: %d blocks done", i, len(all_windows), tally.done)
+        begin, before = time.perf_counter(), tally.done
+        run(parts(searched, window), done, name=searched.name)
+        took = time.perf_counter() - begin
+        rate = (tally.done - before) * blocks.nbytes / took
+        log.info("window %d of %d: %.1f s, %s/s", i, len(all_windows), took, mega(rate))
+    if tally.best is not None and tally.best.missing:
+        log.info("%d stored chunks are missing and were read as fill value", tally.best.missing)
 
 
 def parts(searched: Searched, window: tuple[Range, ...] | None = None) -> list[Delayed]:
