@@ -37,13 +37,10 @@ class Parallels:
     """Cosine of the latitude, shape (size,); NaN at the poles."""
     tan: Floats
     """Tangent of the latitude over the radius, shape (size,)."""
-    begin: int = 0
-    """Index that the first one is for."""
 
     def cut(self, first: int, last: int) -> Parallels:
         """Return those of a range of indices."""
-        a, b = first - self.begin, last - self.begin
-        return Parallels(self.cos[a:b], self.tan[a:b], first)
+        return Parallels(self.cos[first:last], self.tan[first:last])
 
 
 def find_roles(da: xr.DataArray, settings: Settings) -> dict[Hashable, Role]:

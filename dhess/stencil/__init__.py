@@ -32,8 +32,6 @@ class AxisStencil:
     """Whether they adapt to gaps in the data."""
     parallels: Parallels | None = None
     """The circles of latitude, if the axis is the latitude on a sphere."""
-    line: tuple[int, Floats] | None = None
-    """Of an uneven axis that adapts, once cut: first index and places of points and halo."""
 
     @property
     def operators(self) -> tuple[Operator, ...]:
@@ -65,24 +63,6 @@ class AxisStencil:
         """
         return max(op.widths[1] for op in self.operators) - 1 if self.adapts else self.reach
 
-    def cut(self, first: int, last: int) -> AxisStencil:
-        """Return the stencil with the weights of a range only, to travel with a block.
-
-        An axis that may meet gaps keeps the places of its points, to make weights from.
-        """
-        line = None
-        if self.adapts and not self.axis.uniform:
-            start, stop = self.around(first, last)
-            line = start, self.axis.at(np.arange(start, stop))
-        return replace(
-            self,
-            axis=replace(self.axis, offsets=None),
-            first=self.first and self.first.cut(first, last),
-            second=self.second and self.second.cut(first, last),
-            parallels=self.parallels and self.parallels.cut(first, last),
-            line=line,
-        )
-
     def around(self, first: int, last: int) -> tuple[int, int]:
         """Return a range and its halo, as far as the axis goes."""
         if self.axis.period is not None:
@@ -99,8 +79,6 @@ class AxisStencil:
         index = np.arange(first, last)
         if self.axis.uniform:
             return index.astype(np.float64)
-        if self.line is not None:
-            return self.line[1][first - self.line[0] : last - self.line[0]]
         return self.axis.at(index)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,8 +77,6 @@ class Operator:
     """Weights of the interior, shape (1, width) if even, else (high - low, width)."""
     ends: tuple[Ints, Floats]
     """Starts and weights of the indices below ``low`` and from ``high`` on."""
-    begin: int
-    """Index that the first row of ``inner`` is for, if there is one per index."""
     widths: tuple[int, int]
     """Nodes of an interior row, and of a one-sided one."""
 
@@ -93,21 +91,13 @@ class Operator:
         weights = np.zeros((index.size, width))
         inside = (index >= self.low) & (index < self.high)
         if inside.any():
-            pick = index[inside] - self.begin if len(self.inner) > 1 else index[inside] * 0
+            pick = index[inside] - self.low if len(self.inner) > 1 else index[inside] * 0
             weights[inside, : self.inner.shape[1]] = self.inner[pick]
         outside = ~inside
         k = np.where(index < self.low, index, index - self.high + self.low)[outside]
         starts[outside] = self.ends[0][k]
         weights[outside, : self.ends[1].shape[1]] = self.ends[1][k]
         return _left_aligned(starts, weights)
-
-    def cut(self, first: int, last: int) -> Operator:
-        """Return the operator with the rows of a range only, to travel with a block."""
-        if len(self.inner) == 1:
-            return self
-        a, b = (min(max(i, self.low), self.high) - self.begin for i in (first, last))
-        inner = self.inner[a : max(b, a + 1)] if a < len(self.inner) else self.inner[-1:]
-        return replace(self, inner=inner, begin=min(a, len(self.inner) - 1) + self.begin)
 
     def alike(self, points: tuple[int, int]) -> tuple[int, int]:
         """Return the first range of points with the same rows as these, relative to the index."""

@@ -63,7 +63,7 @@ def _windowed(axis: Axis, derivative: int, what: str, *, inside: int, outside: i
         inner: Floats = np.zeros((1, inside))
     else:
         inner = _weights(axis, core, core - reach, inside, derivative)
-    return Operator(size, low, high, reach, inner, (starts, ends), low, (inside, outside))
+    return Operator(size, low, high, reach, inner, (starts, ends), (inside, outside))
 
 
 def _of_order(what: str, order: int) -> str:
@@ -98,7 +98,7 @@ def _numpy_gradient(axis: Axis) -> Operator:
     low, high = 1, max(size - 1, 1)
     core = np.array([1]) if axis.uniform else np.arange(low, high)
     inner = _weights(axis, core, core - 1, 3, 1) if size > 2 else np.zeros((1, 3))
-    return Operator(size, low, high, 1, inner, (starts, ends), low, (3, 2))
+    return Operator(size, low, high, 1, inner, (starts, ends), (3, 2))
 
 
 def _squared(axis: Axis, op: Operator) -> Operator:
@@ -114,7 +114,7 @@ def _squared(axis: Axis, op: Operator) -> Operator:
     core = np.array([low]) if len(op.inner) == 1 else np.arange(low, high)
     inner = _composed(op, core, wrapped=wrapped)[1] if low < high else np.zeros((1, width))
     widths = (width, ends.shape[1])
-    return Operator(size, low, high, reach, inner, (starts, ends), low, widths)
+    return Operator(size, low, high, reach, inner, (starts, ends), widths)
 
 
 def _composed(op: Operator, index: Ints, *, wrapped: bool) -> tuple[Ints, Floats]:
