@@ -353,19 +353,22 @@ def test_the_graph_gives_the_same_sentence(tmp_path: Path) -> None:
         dhess.open(path).mean().compute()
 
 
-def test_a_damaged_chunk_of_netcdf(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("offset", "name"), [((5, 12), "chunk [5:10, 12:18]"), ((10, 18), "chunk [10:12, 18:20]")]
+)
+def test_a_damaged_chunk_of_netcdf(tmp_path: Path, offset: tuple[int, int], name: str) -> None:
     path = write(tmp_path, "chunked.nc")
     with h5py.File(path) as file:
         info = next(
             info
             for n in range(file["T"].id.get_num_chunks())
-            if (info := file["T"].id.get_chunk_info(n)).chunk_offset == (5, 12)
+            if (info := file["T"].id.get_chunk_info(n)).chunk_offset == offset
         )
     content = bytearray(path.read_bytes())
     content[info.byte_offset : info.byte_offset + 20] = bytes(20)
     path.write_bytes(content)
     stored = opened(path)
-    refused(stored, WHOLE, "chunk [5:10, 12:18] of", f"{path}::T", "filter", "copy the file anew")
+    refused(stored, WHOLE, f"{name} of", f"{path}::T", "filter", "copy the file anew")
     np.testing.assert_array_equal(stored.read(((0, 5), (0, 20)))[0], HEIGHTS[:5])
 
 

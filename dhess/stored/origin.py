@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import re
 import time
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """A variable in a store, of which no more is known than how it is cut."""
+    """A variable in a store, and how it is cut there."""
 
     label: str
     """What store and variable are called in a sentence."""
@@ -71,14 +72,14 @@ class Origin:
 
     def name(self, place: Index) -> str:
         """Return what a stored object is called in a sentence."""
-        pairs = zip(place, self.shard or self.chunk or (), strict=True)
-        return f"chunk {ranges_text((p * side, (p + 1) * side) for p, side in pairs)}"
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)
 class FileOrigin(Origin):
     """A variable of a NetCDF or HDF5 file."""
 
+    shape: Index
     path: Path
 
     remedy: ClassVar[str] = "copy the file anew from where it came from, or write it again"
@@ -87,6 +88,12 @@ class FileOrigin(Origin):
         """Refuse a file that is not as it was when it was opened."""
         _compare(self.label, self.path, self.moment.mark)
         return 0
+
+    def name(self, place: Index) -> str:
+        """Return what a stored object is called in a sentence: its indices."""
+        assert self.chunk is not None
+        cut = zip(place, self.chunk, self.shape, strict=True)
+        return f"chunk {ranges_text([(p * side, min((p + 1) * side, n)) for p, side, n in cut])}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,10 +145,11 @@ class FolderOrigin(ZarrOrigin):
     def check(self, ranges: tuple[Range, ...]) -> int:
         """Refuse chunks newer than the opening; count those that have no file."""
         _compare(self.label, self.folder / _metadata(self.array), self.moment.mark)
-        missing = 0
+        folder, missing = str(self.folder), 0
         for place, _ in self.pieces(ranges):
             try:
-                status = (self.folder / self.key(place)).stat()
+                # a Path for each of many small chunks would cost as much as looking at it
+                status = os.stat(f"{folder}/{self.key(place)}")  # noqa: PTH116
             except (FileNotFoundError, NotADirectoryError):
                 missing += 1
             except OSError:
@@ -211,7 +219,7 @@ def _file(backend: Any, label: str | None, moment: Moment | None, otherwise: str
         label = label_of(_below(str(path), group), backend.variable_name) if local else otherwise
     if moment is None or moment.mark is None:
         moment = Moment(time.time_ns(), _mark(path) if local else None)
-    return FileOrigin(label, chunk, None, moment, path)
+    return FileOrigin(label, chunk, None, moment, tuple(backend.shape), path)
 
 
 def _zarr(array: Any, label: str | None, moment: Moment | None) -> ZarrOrigin:
@@ -306,7 +314,7 @@ def reading_unit(
     return tuple(min(size, part) if isinstance(part, int) else size for size, part in pairs)
 
 
-def ranges_text(ranges: Iterator[Range] | Sequence[Range]) -> str:
+def ranges_text(ranges: Sequence[Range]) -> str:
     """Return ranges as they are written in an index.
 
     Examples
