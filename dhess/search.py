@@ -35,7 +35,7 @@ from dhess.sweep import Query
 from dhess.tables import Table
 from dhess.tiles import in_threads
 from dhess.units import plain, requantified
-from dhess.windows import Searched, Tally, gather, parts, tree
+from dhess.windows import Searched, Tally, gather, whole
 
 if TYPE_CHECKING:
     from dhess.tables import Array, Range
@@ -135,7 +135,7 @@ def find_minimum(
         searched.refuse(array.dims)
         return requantified(_gathered(searched, array, labels), pint)
     else:
-        late = tree(parts(Searched.lazily(values, full, query)), query.k)
+        late = whole(Searched.lazily(values, full, query))
     return requantified(lazy_answer(late, array, labels, _blank(array, grid, query)), pint)
 
 

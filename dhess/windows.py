@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from dhess.stored import Stored
     from dhess.tables import Range
 
+Key = tuple[Any, ...]
+
 log = logging.getLogger(__name__)
 
 BRANCHES = 4
@@ -184,39 +186,61 @@ def gather(tally: Tally) -> None:
 
 def parts(searched: Searched, window: tuple[Range, ...] | None = None) -> list[Delayed]:
     """Return the best points of a window in parts, each of up to `BRANCHES` blocks."""
+    graph, sources, keys = _tasks(searched, window)
+    return _merged(searched, graph, sources, keys)
+
+
+def whole(searched: Searched) -> Delayed:
+    """Return the best points of all blocks as one object."""
+    graph, sources, keys = _tasks(searched, None)
+    level = 0
+    while len(keys) > BRANCHES:
+        name = f"{searched.name}-merge-{level}-{tokenize(keys[0])}"
+        keys, level = _merge(graph, name, keys, searched.query.k), level + 1
+    (found,) = _merged(searched, graph, sources, keys)
+    return found
+
+
+def _tasks(
+    searched: Searched, window: tuple[Range, ...] | None
+) -> tuple[dict[Any, Any], list[da.Array], list[Key]]:
+    """Return the tasks of a window, what they depend on, and the keys of its blocks' results."""
     layout = searched.layout(window)
     query = searched.query
     token = tokenize(
         searched.values.name, searched.stencil.token, searched.sizes, window,
         query.measure.name, query.k, query.dtype, query.points,
     )  # fmt: skip
-    shared = f"{searched.name}-sweep-{token}"
-    inside, around, best = (
-        f"{searched.name}-{what}-{token}" for what in ("interior", "seams", "best")
+    shared, inside, around = (
+        f"{searched.name}-{what}-{token}" for what in ("sweep", "interior", "seams")
     )
     graph: dict[Any, Any] = {shared: Sweep(searched.stencil, query, layout, searched.stored)}
     sources = [] if searched.stored is not None else [_region(searched.values, layout)]
+    keys = []
     for index in layout:
-        given = [(source.name, *index) for source in sources]
-        graph[inside, *index] = (interior, shared, index, *given)
-        graph[around, *index] = (
-            seams, shared, index, [(inside, *at) for at in layout.before(index)],
-        )  # fmt: skip
-    keys = [(around, *index) for index in layout]
+        key = (around, *index)
+        near = [(inside, *at) for at in layout.before(index)]
+        graph[inside, *index] = (interior, shared, index, *((s.name, *index) for s in sources))
+        graph[key] = (seams, shared, index, near)
+        keys.append(key)
+    return graph, sources, keys
+
+
+def _merge(graph: dict[Any, Any], name: str, keys: list[Key], k: int) -> list[Key]:
+    """Add the tasks that merge results, and return their keys."""
     groups = [keys[i : i + BRANCHES] for i in range(0, len(keys), BRANCHES)]
     for i, group in enumerate(groups):
-        graph[best, i] = (Candidates.merge, group, query.k)
-    whole = HighLevelGraph.from_collections(best, graph, dependencies=sources)
-    return [Delayed((best, i), whole, layer=best) for i in range(len(groups))]
+        graph[name, i] = (Candidates.merge, group, k)
+    return [(name, i) for i in range(len(groups))]
 
 
-def tree(found: Sequence[Delayed], k: int) -> Delayed:
-    """Return the best of all parts as one object."""
-    merge = dask.delayed(Candidates.merge, pure=True)
-    left = list(found)
-    while len(left) > 1:
-        left = [merge(left[i : i + BRANCHES], k) for i in range(0, len(left), BRANCHES)]
-    return left[0]
+def _merged(
+    searched: Searched, graph: dict[Any, Any], sources: list[da.Array], keys: list[Key]
+) -> list[Delayed]:
+    name = f"{searched.name}-best-{tokenize(keys[0])}"
+    merged = _merge(graph, name, keys, searched.query.k)
+    layers = HighLevelGraph.from_collections(name, graph, dependencies=sources)
+    return [Delayed(key, layers, layer=name) for key in merged]
 
 
 def _region(values: da.Array, layout: Layout) -> da.Array:
