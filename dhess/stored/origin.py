@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from dhess.errors import ReadError
+from dhess.stored.quota import few_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -141,6 +142,11 @@ class FolderOrigin(ZarrOrigin):
     """Of the array."""
 
     remedy: ClassVar[str] = "write it anew, or remove it to have fill values in its place"
+
+    def fetch(self, read: Callable[[], Array], ranges: tuple[Range, ...]) -> tuple[Array, int]:
+        """Read a few chunks at a time."""
+        with few_at_once():
+            return super().fetch(read, ranges)
 
     def check(self, ranges: tuple[Range, ...]) -> int:
         """Refuse chunks newer than the opening; count those that have no file."""
