@@ -186,7 +186,7 @@ def refuse(
     remedy = f"give workers {mega(needed / USABLE)}"
     if smaller is not None:
         remedy = f"use chunks={dict(zip(map(str, dims), smaller, strict=True))}, or {remedy}"
-    elif stored is not None and stored.chunks is not None:
+    elif stored is not None and stored.chunks is not None and 2 * blocks.chunk_bytes > FLOOR:
         remedy += f", or store it in chunks smaller than {by(stored.chunks)}"
     raise InputError(
         f"blocks of {by(blocks.points)} points would take {mega(needed)} of a worker's memory, "

@@ -14,7 +14,7 @@ from dask.base import tokenize
 
 from dhess import halo
 from dhess.block import Block
-from dhess.budget import Blocks, field_memory, fits, stored_blocks
+from dhess.budget import Blocks, field_memory, fits, refuse, stored_blocks
 from dhess.errors import InputError
 from dhess.fields.labels import check_type, is_lazy, labelled, variables_of
 from dhess.fields.quantity import (
@@ -38,6 +38,8 @@ from dhess.tiles import in_threads
 from dhess.units import plain, requantified
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dhess.running import Workers
     from dhess.stored import Stored
     from dhess.tables import Array, Range
@@ -291,6 +293,11 @@ def in_memory(
 
     It comes with what it reads from, if its blocks have to be read twice: where those that wait for
     their neighbours would fill the memory. Bytes of a point of the field are ``out_itemsize``.
+
+    Raises
+    ------
+    InputError
+        If no block fits.
     """
     stored = None if workers is None else stored_of(values)
     if stored is None or workers is None:
@@ -301,13 +308,18 @@ def in_memory(
 
     if fits(project(Blocks.of(values.chunks, values.dtype, stored)), workers):
         return values, None
-    for reread in (False, True):
-        sizes = stored_blocks(stored, values.chunks, partial(project, reread=reread), workers)
-        if fits(project(Blocks.of(sizes, values.dtype, stored), reread=reread), workers) or reread:
-            name = f"{values.name}-{tokenize(sizes)}"
-            again = da.from_array(stored, sizes, name=name, meta=values._meta)
-            return again, stored if reread else None
-    raise AssertionError
+    sizes = stored_blocks(stored, values.chunks, project, workers)
+    if fits(project(Blocks.of(sizes, values.dtype, stored)), workers):
+        return _cut(values, stored, sizes), None
+    twice = partial(project, reread=True)
+    sizes = stored_blocks(stored, values.chunks, twice, workers)
+    refuse(twice, sizes, values.dtype, stored, workers, stencil.grid.dims)
+    return _cut(values, stored, sizes), stored
+
+
+def _cut(values: da.Array, stored: Stored, sizes: Sequence[Sequence[int]]) -> da.Array:
+    name = f"{values.name}-{tokenize(sizes)}"
+    return da.from_array(stored, sizes, name=name, meta=values._meta)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ AT_ONCE = 2
 
 _lock = threading.Lock()
 _readers = 0
-_before: int | None = None
+_before = AT_ONCE
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def few_at_once() -> Iterator[None]:
     with _lock:
         if not _readers:
             _before = zarr.config.get("async.concurrency")
-            zarr.config.set({"async.concurrency": AT_ONCE})
+            zarr.config.set({"async.concurrency": min(AT_ONCE, _before)})
         _readers += 1
     try:
         yield
