@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .case import Case
-from .timing import pin_to_one_core, seconds
+from .timing import one_core, seconds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,11 +67,11 @@ def find_minimum(
 
 
 def main(size: int = 256, repeat: int = 21) -> None:
-    pin_to_one_core()
     x = Case.of((size, size, size)).x
     library()
-    read = statistics.median(seconds(x.min) for _ in range(repeat))
-    fused = statistics.median(seconds(lambda: find_minimum(x)) for _ in range(repeat))
+    with one_core():
+        read = statistics.median(seconds(x.min) for _ in range(repeat))
+        fused = statistics.median(seconds(lambda: find_minimum(x)) for _ in range(repeat))
     print(f"{size}³ float64, one core, interior only: C {fused * 1e3:.1f} ms", end="")
     print(f" = {fused / x.size * 1e9:.2f} ns/point = {fused / read:.1f} × x.min()")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import fused
 
-LIBRARIES = ("numpy", "numba", "dask", "xarray", "findiff", "scikit-image")
+LIBRARIES = ("numpy", "numba", "dask", "xarray", "zarr", "findiff", "scikit-image")
 
 
 def description() -> dict[str, str]:

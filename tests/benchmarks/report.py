@@ -78,21 +78,28 @@ class Report:
     machine: dict[str, str]
     ratios: list[Ratio] = field(default_factory=list)
     costs: list[Cost] = field(default_factory=list)
+    out_of_core: list[Ratio] = field(default_factory=list)
 
     def add(self, rows: Iterable[Ratio | Cost]) -> None:
+        """Add what was measured in memory."""
         for row in rows:
             (self.ratios if isinstance(row, Ratio) else self.costs).append(row)  # type: ignore[arg-type]
 
     @property
     def missed(self) -> list[Ratio]:
-        return [ratio for ratio in self.ratios if ratio.missed]
+        return [ratio for ratio in self.ratios + self.out_of_core if ratio.missed]
 
     def markdown(self) -> str:
-        parts = [f"`{self.command}`, on one core. {_sentence(self.machine)}"]
+        parts = [f"`{self.command}`. {_sentence(self.machine)}"]
+        if self.ratios or self.costs:
+            parts.append("In memory, on one core:")
         if self.ratios:
             parts.append(_table(RATIO_HEAD, [ratio.cells() for ratio in self.ratios]))
         if self.costs:
             parts.append(_table(COST_HEAD, [cost.cells() for cost in self.costs]))
+        if self.out_of_core:
+            parts.append("Out of core, with two worker processes of one thread:")
+            parts.append(_table(RATIO_HEAD, [ratio.cells() for ratio in self.out_of_core]))
         return "\n\n".join(parts)
 
     def plain(self) -> dict[str, Any]:

@@ -1,9 +1,8 @@
-"""The benchmarks, each a function from a scale to its rows."""
+"""The benchmarks of fields in memory, each a function from a scale to its rows."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .report import Limit
+    from .scale import Scale
 
 DHESS = CONTESTANTS["dhess"]
 PEERS: dict[str, Limit] = {
@@ -26,25 +26,6 @@ PEERS: dict[str, Limit] = {
     "skimage": at_least(25),
     "numpy": at_least(40),
 }
-
-
-@dataclass(frozen=True)
-class Scale:
-    edge: int = 256
-    "Points along each axis of the 3-D field; the others get as many points in all."
-    repeat: int = 15
-    "Pairs for each row; a fifth of them where one of the pair takes seconds."
-
-    @property
-    def few(self) -> int:
-        return max(1, self.repeat // 5)
-
-    @property
-    def cube(self) -> tuple[int, ...]:
-        return (self.edge,) * 3
-
-    def shape(self, n: int) -> tuple[int, ...]:
-        return (round(self.edge ** (3 / n)),) * n
 
 
 def search(scale: Scale) -> Iterator[Ratio]:
@@ -57,13 +38,13 @@ def search(scale: Scale) -> Iterator[Ratio]:
         settle(case, name)
         yield _race(case, name, "dhess", scale.few, None)
     taken = in_pairs(case.x.min, partial(DHESS.search, case), scale.repeat)
-    yield Ratio(f"{DHESS.label} ÷ `x.min()`", _quotient(taken), taken.ratio)
+    yield Ratio(f"{DHESS.label} ÷ `x.min()`", taken.quotient, taken.ratio)
 
 
 def _race(case: Case, over: str, under: str, repeat: int, limit: Limit | None) -> Ratio:
     a, b = CONTESTANTS[under], CONTESTANTS[over]
     taken = in_pairs(partial(a.search, case), partial(b.search, case), repeat)
-    return Ratio(f"{b.label} ÷ {a.label}", _quotient(taken), taken.ratio, limit)
+    return Ratio(f"{b.label} ÷ {a.label}", taken.quotient, taken.ratio, limit)
 
 
 def alone(scale: Scale) -> Iterator[Ratio]:
@@ -75,7 +56,7 @@ def alone(scale: Scale) -> Iterator[Ratio]:
             runs = [_alone_in_turn(there, scale) for _ in range(scale.few)]
             taken = Pairs.of([(ours.seconds, theirs.seconds) for ours, theirs in runs])
             what = f"{CONTESTANTS[there].label} ÷ {DHESS.label}, first search of a process"
-            yield Ratio(what, _quotient(taken), taken.ratio, limit)
+            yield Ratio(what, taken.quotient, taken.ratio, limit)
             yield _memory(there, max(theirs.extra for _, theirs in runs), scale)
 
 
@@ -108,7 +89,7 @@ def uneven(scale: Scale) -> Iterator[Ratio]:
     settle(jittered, "dhess")
     taken = in_pairs(partial(DHESS.search, even), partial(DHESS.search, jittered), scale.repeat)
     yield Ratio(
-        f"{DHESS.label} on uneven axes ÷ on even ones", _quotient(taken), taken.ratio, at_most(3)
+        f"{DHESS.label} on uneven axes ÷ on even ones", taken.quotient, taken.ratio, at_most(3)
     )
 
 
@@ -123,7 +104,7 @@ def orders(scale: Scale) -> Iterator[Ratio]:
         wider = weights(order) / weights(2)
         yield Ratio(
             f"order {order}: cost per weight ({weights(order)} weights) ÷ that of order 2",
-            f"{_quotient(taken)} ÷ {wider:.3g}", taken.ratio / wider, at_most(1.5),
+            f"{taken.quotient} ÷ {wider:.3g}", taken.ratio / wider, at_most(1.5),
         )  # fmt: skip
 
 
@@ -150,7 +131,7 @@ def options(scale: Scale) -> Iterator[Ratio]:
         other = partial(_search, case, **given)
         _expect(case, other)
         taken = in_pairs(partial(DHESS.search, case), other, scale.repeat)
-        yield Ratio(f"{what} ÷ without", _quotient(taken), taken.ratio, limit)
+        yield Ratio(f"{what} ÷ without", taken.quotient, taken.ratio, limit)
 
 
 def _search(case: Case, **given: Any) -> tuple[int, ...]:
@@ -172,7 +153,7 @@ def imports(scale: Scale) -> Iterator[Ratio]:
     taken = pairs(
         partial(fresh.import_seconds, theirs), partial(fresh.import_seconds, ours), scale.repeat
     )
-    yield Ratio(f"`import {ours}` ÷ `import {theirs}`", _quotient(taken), taken.ratio, at_most(1.3))
+    yield Ratio(f"`import {ours}` ÷ `import {theirs}`", taken.quotient, taken.ratio, at_most(1.3))
 
 
 def first_call(scale: Scale) -> Iterator[Ratio]:
@@ -181,10 +162,10 @@ def first_call(scale: Scale) -> Iterator[Ratio]:
         fresh.first_call_seconds(code)  # fills the caches on disk
         taken = pairs(lambda: 1.0, partial(fresh.first_call_seconds, code), scale.few)
         what = f"first `{code}` of a fresh process, 32³, imports apart ÷ one second"
-        yield Ratio(what, _quotient(taken), taken.ratio, at_most(1))
+        yield Ratio(what, taken.quotient, taken.ratio, at_most(1))
 
 
-BENCHMARKS: dict[str, Callable[[Scale], Iterator[Ratio | Cost]]] = {
+IN_MEMORY: dict[str, Callable[[Scale], Iterator[Ratio | Cost]]] = {
     "search": search,
     "alone": alone,
     "costs": costs,
@@ -210,14 +191,6 @@ def present(*names: str) -> Iterator[str]:
             yield name
         else:
             print(f"left out: {name}, since {missing} is not installed", file=sys.stderr)
-
-
-def _quotient(taken: Pairs) -> str:
-    return f"{_time(taken.b)} ÷ {_time(taken.a)}"
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
 _POWERS = ["", "", "²", "³", "⁴", "⁵"]
