@@ -50,6 +50,9 @@ class Part:
     best: Candidates
     shell: Shell
 
+    def __sizeof__(self) -> int:
+        return self.shell.nbytes
+
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
