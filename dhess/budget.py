@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Projection = Callable[["Blocks"], dict[str, int]]
 
-FLOOR = 270 * 10**6
+FLOOR = 280 * 10**6
 """What a worker takes that has imported everything and compiled the kernels."""
 
 USABLE = 0.7
@@ -49,7 +49,7 @@ LEAST = 64
 SHELLS = 0.2
 """Share of the memory that the shells of a window may take."""
 
-SLACK = 1.1
+SLACK = 1.15
 """For what the allocator cannot use again."""
 
 
@@ -142,10 +142,10 @@ def field_memory(
     rim = blocks.shell(stencil, 1)
     out = math.prod(blocks.points) * out_itemsize
     around = 3 ** blocks.seams(stencil) - 1
-    writing = out + 4 * min(out, CHUNK_BYTES)
+    writing = out + 6 * min(out, CHUNK_BYTES)
     rims = 2 * rim if around else 0
     task = blocks.nbytes + max(blocks.reading, blocks.computing(stencil) + rims + writing)
-    waiting = {"rims that wait": min(blocks.number, 4 * blocks.front) * rim}
+    waiting = {"rims that wait": min(blocks.number, 6 * blocks.front) * rim}
     if not reread:
         waiting["blocks that wait"] = min(blocks.number, 2 * blocks.front + 4) * blocks.nbytes
     return _parts(task, blocks.nbytes, workers, waiting)

@@ -197,3 +197,16 @@ def test_netcdf(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     quartic().to_netcdf(tmp_path / "f.nc", engine="h5netcdf")
     said = ran(capsys, "find", str(tmp_path / "f.nc"), "--json", "-")
     assert FindReport.model_validate_json(said).answers[0].index == {"y": 8, "x": 13}
+
+
+@pytest.mark.parametrize("command", ["info", "plan", "find", "field"])
+def test_many_files(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for k, part in enumerate((quartic()[:10], quartic()[10:])):
+        part.to_netcdf(tmp_path / f"run_{k}.nc", engine="h5netcdf")
+    extra = ["--out", str(tmp_path / "o.zarr")] if command == "field" else []
+    said = json.loads(ran(capsys, command, f"{tmp_path}/run_*.nc::f", *extra, "--json", "-"))
+    assert said["source"].startswith(f"{tmp_path}/run_*.nc")
+    if command == "find":
+        assert said["answers"][0]["index"] == {"y": 8, "x": 13}
+    else:
+        assert said["shape"] == [21, 21]

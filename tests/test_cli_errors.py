@@ -16,6 +16,7 @@ import pytest
 import xarray as xr
 
 from dhess.cli import commands, main
+from dhess.errors import Interrupted
 from tests.stores import quartic, store
 
 if TYPE_CHECKING:
@@ -111,6 +112,9 @@ OPTIONS = [
     (["--tls-ca", "ca.pem"], ["--tls-cert", "--tls-key"]),
     (["--tls-ca", "a", "--tls-cert", "b", "--tls-key", "c"], ["'a'", "--scheduler"]),
     (["--scheduler", "nowhere.json"], ["nowhere.json"]),
+    (["--report", "memory://a.html"], ["memory://a.html", "URL", "path"]),
+    (["--report", "no/such/folder/a.html"], ["no/such/folder"]),
+    (["--report", "a.html", "--json", "a.html"], ["'a.html'", "two outputs"]),
     (["--plot", "answer.pgn"], ["pgn", "png"]),
     (["--plot", "answer"], ["answer", "png"]),
     (["--json", "no/such/folder/a.json"], ["no/such/folder"]),
@@ -318,7 +322,7 @@ def test_info_of_what_find_refuses_gives_the_reason(
     assert "no derivative along x: coordinate 'x' has duplicate values" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("option", ["--json", "--plot"])
+@pytest.mark.parametrize("option", ["--json", "--plot", "--report"])
 def test_output_that_exists(
     option: str, source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -352,7 +356,8 @@ def test_reading_that_fails_is_no_failure_to_write(
         raw.seek(chunk.byte_offset)
         raw.write(b"\xff" * chunk.size)
     said = refused(capsys, "find", str(file), "--plot", str(tmp_path / "a.png"), code=1)
-    assert "OSError" in said
+    assert "chunk [0:21, 0:21] of" in said
+    assert "damaged.nc::f' cannot be read" in said
     assert "a.png" not in said
     assert [each.name for each in tmp_path.iterdir()] == ["damaged.nc"]
 
@@ -434,3 +439,24 @@ def test_traceback_when_asked_for(
         monkeypatch.setenv("DHESS_TRACEBACK", "1")
     assert main([*(["--traceback"] if how == "option" else []), "explode"]) == 1
     assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+@click.command(hidden=True)
+@click.option("--twice", is_flag=True)
+def interrupted(twice: bool) -> None:
+    """Be interrupted after a part of a search, and while workers end."""
+    try:
+        raise Interrupted(xr.Dataset(attrs={"partial": "12 of 27 blocks searched"}))
+    finally:
+        if twice:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("more", [[], ["--twice"]])
+def test_interrupt_says_what_is_left(
+    more: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(commands.commands, "interrupted", interrupted)
+    assert main(["interrupted", *more]) == 130
+    said = "dhess: interrupted; 12 of 27 blocks searched, so the answer is partial\n"
+    assert capsys.readouterr() == ("", said)

@@ -19,7 +19,7 @@ from dhess.options import FLOATS, GEOMETRIES, NANS, SCHEMES, TIMES, Options
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAMES = ["demo", "info", "find", "field", "measures", "completion"]
+NAMES = ["demo", "info", "plan", "find", "field", "measures", "completion"]
 
 
 def examples(name: str) -> list[str]:
@@ -111,7 +111,7 @@ def test_completion_offers_commands_options_and_measures(
     ],
 )
 def test_completion_offers_what_an_option_takes(option: str, values: set[str]) -> None:
-    for name in ("find", "field"):
+    for name in ("find", "field", "plan"):
         command = commands.commands[name]
         context = command.make_context(
             name, ["f.zarr", *(["--out", "g"] if name == "field" else [])]
@@ -120,7 +120,7 @@ def test_completion_offers_what_an_option_takes(option: str, values: set[str]) -
         assert {item.value for item in each.shell_complete(context, "")} == values
 
 
-@pytest.mark.parametrize("name", ["find", "field"])
+@pytest.mark.parametrize("name", ["find", "field", "plan"])
 def test_every_option_of_the_library_is_one_of_the_command(name: str) -> None:
     offered = {each.name for each in commands.commands[name].params}
     assert Options.__optional_keys__ <= offered

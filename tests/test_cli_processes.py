@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,13 +13,13 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil  # type: ignore[import-untyped]
 import pytest
 import xarray as xr
 from matplotlib.image import imread
 
 import dhess
 from dhess.cli import main
-from dhess.cli.progress import Meter
 from dhess.demo import MAP, MARK, TERRAIN, terrain
 from dhess.report import FindReport
 from tests.stores import quartic, store
@@ -36,7 +38,7 @@ TALKATIVE = [
 
 def said(err: str) -> list[str]:
     """Return the lines of stderr, without those about progress."""
-    return [line for line in err.splitlines() if " tasks, " not in line]
+    return [line for line in err.splitlines() if not re.search(" (tasks|blocks), ", line)]
 
 
 @pytest.fixture
@@ -87,32 +89,88 @@ def test_ascii_terminal(fresh_process_environment: dict[str, str]) -> None:
     assert "hessian_norm" in done.stdout
 
 
+def interrupted(
+    args: list[str], folder: Path, environment: dict[str, str], moment: str
+) -> tuple[int, str, str]:
+    """Press Ctrl-C once a line with that word is on stderr; return exit code, stdout and stderr."""
+    with subprocess.Popen(
+        [*TALKATIVE, *args],
+        env=environment, cwd=folder, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as running:  # fmt: skip
+        assert running.stderr is not None
+        assert any(moment in line for line in running.stderr)
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to the workers as well
+        out, err = running.communicate(timeout=60)
+    deadline = time.monotonic() + 20
+    while alive := [p for p in psutil.pids() if _group(p) == running.pid]:
+        assert time.monotonic() < deadline, alive
+        time.sleep(0.1)
+    return running.returncode, out, err
+
+
+def _group(pid: int) -> int | None:
+    with contextlib.suppress(ProcessLookupError):
+        return os.getpgid(pid)
+    return None
+
+
 @pytest.mark.parametrize(
-    "args",
+    ("args", "moment"),
     [
-        ["field", "--chunks", "31", "--out", "out.zarr", "--json", "out.json"],
-        ["find", "--chunks", "31", "--plot", "out.png", "--json", "out.json"],
-        ["find", "--chunks", "31", "--workers", "2", "--json", "out.json"],
+        (["field", "--out", "out.zarr", "--json", "out.json"], "tasks"),
+        (["find", "--plot", "out.png", "--json", "out.json"], "computing"),
+        (["find", "--workers", "2", "--report", "out.html", "--json", "out.json"], "computing"),
     ],
     ids=["field", "find on threads", "find on processes"],
 )
 def test_interrupt_leaves_nothing(
-    args: list[str], large: str, tmp_path: Path, fresh_process_environment: dict[str, str]
+    args: list[str],
+    moment: str,
+    large: str,
+    tmp_path: Path,
+    fresh_process_environment: dict[str, str],
 ) -> None:
     folder = tmp_path / "outputs"
     folder.mkdir()
-    with subprocess.Popen(
-        [*TALKATIVE, args[0], large, *args[1:]],
-        env=fresh_process_environment, cwd=folder, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as running:  # fmt: skip
-        assert running.stderr is not None
-        assert "tasks" in running.stderr.readline()
-        os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to the workers as well
-        out, err = running.communicate(timeout=30)
-    assert said(err) == ["dhess: interrupted; nothing was written"]
-    assert (running.returncode, out) == (130, "")
+    line = ["-v", args[0], large, "--chunks", "31", *args[1:]]
+    code, out, err = interrupted(line, folder, fresh_process_environment, moment)
+    assert said(err)[-1] == "dhess: interrupted; nothing was written"
+    assert "Traceback" not in err
+    assert (code, out) == (130, "")
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("where", [[], ["--workers", "1"]], ids=["threads", "processes"])
+def test_interrupted_search_tells_the_best_so_far(
+    where: list[str], large: str, tmp_path: Path, fresh_process_environment: dict[str, str]
+) -> None:
+    folder = tmp_path / "outputs"
+    folder.mkdir()
+    args = ["find", large, "--chunks", "31", "--k", "3", "--json", "-", "--plot", "out.png", *where]
+    code, out, err = interrupted(args, folder, fresh_process_environment, "best")
+    report = FindReport.model_validate_json(out)
+    assert report.partial is not None
+    searched, of, blocks = report.partial.split()[:3]
+    assert (of, blocks) == ("of", "1,089")
+    assert 0 < int(searched.replace(",", "")) < 1089
+    everything = dhess.measure(dhess.open(large), "hessian_norm").values
+    assert len(report.answers) == 3
+    for each in report.answers:
+        assert each.value == everything[each.index["y"], each.index["x"]]
+    assert said(err) == [f"dhess: interrupted; {report.partial}, so the answer is partial"]
+    assert code == 130
+    assert list(folder.iterdir()) == []
+
+
+def test_interrupted_search_prints_a_table_and_keeps_its_json(
+    large: str, tmp_path: Path, fresh_process_environment: dict[str, str]
+) -> None:
+    args = ["find", large, "--chunks", "31", "--json", "out.json"]
+    code, out, _ = interrupted(args, tmp_path, fresh_process_environment, "best")
+    report = FindReport.model_validate_json((tmp_path / "out.json").read_text())
+    assert code == 130
+    assert f"partial answer, {report.partial}: smallest value of hessian_norm so far" in out
 
 
 @pytest.mark.parametrize("moment", ["1. The", "searched by"])
@@ -166,17 +224,3 @@ def test_running_scheduler_is_used(
             )
         )
         assert finished > 0
-
-
-def test_plain_progress_lines(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = iter([0.0, 1.0, 6.0, 7.0, 12.5])
-    monkeypatch.setattr(time, "monotonic", lambda: next(now))
-    with Meter("find") as meter:
-        for done in (1, 20, 30, 4000):
-            meter.show(done, 5000)
-    assert capsys.readouterr().err.splitlines() == [
-        "find: 20 of 5,000 tasks, 6 s",
-        "find: 4,000 of 5,000 tasks, 12 s",
-    ]

@@ -7,7 +7,6 @@ imported here and beside this file; a command imports what it needs when it runs
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import traceback
@@ -22,8 +21,10 @@ from dhess.cli.demo import demo
 from dhess.cli.field import field
 from dhess.cli.find import find
 from dhess.cli.info import info
+from dhess.cli.logs import shown_log
 from dhess.cli.measures import measures
-from dhess.errors import DhessError, DhessWarning
+from dhess.cli.plan import plan
+from dhess.errors import DhessError, DhessWarning, Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,6 +75,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 Examples:
   dhess demo
   dhess info run.zarr::temperature
+  dhess plan run.zarr::temperature --workers 4
   dhess find run.zarr::temperature --k 5
   dhess find sst.nc --geometry sphere --period lon=360 --nan adapt
   dhess field run.zarr::temperature --measure slope --out slope.zarr
@@ -87,18 +89,24 @@ Exit codes: 0 done, 1 the work failed, 2 the input was wrong,
     help="Print the version and leave.",
 )  # fmt: skip
 @click.option(
+    "-v", "--verbose", is_flag=True,
+    help="Tell on stderr what is decided and done: where it computes, blocks, windows, rates.",
+)  # fmt: skip
+@click.option(
     "--traceback", is_flag=True, expose_value=False,
     help=f"Show where an error came from.  [env: {TRACEBACK}]",
 )  # fmt: skip
-def commands() -> None:
+@click.pass_context
+def commands(ctx: click.Context, verbose: bool) -> None:
     """Find where an n-dimensional field is flattest, and how it curves there.
 
     dhess reads a labelled array from Zarr or NetCDF, takes the spacing from its coordinates, and
     computes slopes, Hessians and curvature measures block by block, on data of any size.
     """
+    ctx.with_resource(shown_log(verbose=verbose))
 
 
-for _command in (demo, info, find, field, measures, completion):
+for _command in (demo, info, plan, find, field, measures, completion):
     commands.add_command(_command)
 
 
@@ -121,7 +129,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     2
     """
     args = list(sys.argv[1:] if argv is None else argv)
-    _show_log()
     try:
         with _warnings_in_one_line():
             code = commands.main(args, prog_name="dhess", standalone_mode=False)
@@ -136,16 +143,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             os._exit(code)
         return code
     return code if isinstance(code, int) else 0
-
-
-def _show_log() -> None:
-    """Let a person at a terminal see what takes long at first: kernels being compiled."""
-    log = logging.getLogger("dhess")
-    if sys.stderr.isatty() and not log.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("dhess: %(message)s"))
-        log.addHandler(handler)
-        log.setLevel(logging.INFO)
 
 
 @contextmanager
@@ -175,7 +172,7 @@ def _explain(error: Exception) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         case _Interrupted():
-            click.echo("dhess: interrupted; nothing was written", err=True)
+            click.echo(f"dhess: interrupted; {_what_is_left(error)}", err=True)
             return 130
         case click.exceptions.NoArgsIsHelpError():
             click.echo(error.format_message(), err=True)
@@ -189,6 +186,14 @@ def _explain(error: Exception) -> int:
             return _say(_one_line(str(error)), error.exit_code)
     said = _one_line(str(error)) or "no message"
     return _say(f"{type(error).__name__}: {said} (dhess --traceback … shows where)", 1)
+
+
+def _what_is_left(error: _Interrupted) -> str:
+    """Say what an interrupt left, be it that another one followed while workers ended."""
+    stop = error.__cause__
+    while stop is not None and not isinstance(stop, Interrupted):
+        stop = stop.__context__
+    return "nothing was written" if stop is None else f"{stop}, so the answer is partial"
 
 
 def _say(sentence: str, code: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +11,8 @@ from dhess.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
 
 SMALL: Final = 2**30
 """Bytes up to which threads serve, being faster than a cluster that has to start first.
@@ -35,41 +38,65 @@ class Place:
         """The three TLS files by option."""
         return {"--tls-ca": self.tls_ca, "--tls-cert": self.tls_cert, "--tls-key": self.tls_key}
 
+    def in_threads(self, nbytes: int) -> bool:
+        """Tell whether threads of this process serve, for so many bytes of data."""
+        asked = (self.workers, self.memory_limit, self.scheduler)
+        return nbytes <= SMALL and asked == (None, None, None)
+
 
 @contextmanager
-def computing(place: Place, nbytes: int, label: str) -> Iterator[None]:
-    """Have Dask compute at a place, and show progress on stderr.
+def computing(place: Place, nbytes: int, what: str, *, report: str | None = None) -> Iterator[Any]:
+    """Have Dask compute at a place: hand out the client of the cluster, none for threads.
+
+    With *report*, Dask's performance report of the work goes to that file; *what* is its name.
 
     Raises
     ------
     InputError
-        If options are combined that exclude each other.
+        If options are combined that exclude each other, or bokeh is missing for the report.
     ClusterError
         If the scheduler does not answer.
     """
-    from dhess.cli.progress import watching
+    from dhess.cli.performance import check_bokeh, reporting
 
-    _check(place)
+    check_place(place)
+    if report is not None and place.scheduler is None:
+        check_bokeh()
     with ExitStack() as stack:
-        client = _client(place, nbytes, stack)
-        stack.enter_context(watching(client, label))
-        yield
+        if report is None and place.in_threads(nbytes):
+            log.info("computing in threads of this process")
+            yield None
+            return
+        client = stack.enter_context(cluster(place))
+        _tell_workers(client)
+        if report is not None:
+            stack.enter_context(reporting(client, report, what))
+        yield client
 
 
-def _client(place: Place, nbytes: int, stack: ExitStack) -> Any:
-    """Return the client of the cluster to use; none for threads."""
+@contextmanager
+def cluster(place: Place) -> Iterator[Any]:
+    """Use the scheduler that is named, or else start the embedded cluster."""
     if place.scheduler is not None:
         from dhess.cluster import connect
 
-        return stack.enter_context(connect(place.scheduler, security=_security(place)))
-    if place.workers is None and place.memory_limit is None and nbytes <= SMALL:
-        return None
+        with connect(place.scheduler, security=_security(place)) as client:
+            yield client
+        return
     from dhess.cluster import local_cluster
 
-    return stack.enter_context(local_cluster(place.workers, memory_limit=place.memory_limit))
+    with local_cluster(place.workers, memory_limit=place.memory_limit) as client:
+        yield client
 
 
-def _check(place: Place) -> None:
+def check_place(place: Place) -> None:
+    """Refuse options that exclude each other.
+
+    Raises
+    ------
+    InputError
+        For the first such pair.
+    """
     missing = [option for option, file in place.tls.items() if file is None]
     if 0 < len(missing) < 3:
         raise InputError(
@@ -88,6 +115,21 @@ def _check(place: Place) -> None:
                 f"{name} {value} is for the embedded cluster and cannot go with --scheduler "
                 f"{place.scheduler!r}; leave one of the two out"
             )
+
+
+def _tell_workers(client: Any) -> None:
+    """Tell the log who computes."""
+    from dhess.report.layout import amount, counted
+    from dhess.running import workers
+
+    known = workers()
+    address = client.scheduler.address
+    if known is None:
+        log.info("computing on %s, which has no workers yet", address)
+        return
+    memory = "" if known.memory is None else f" and {amount(known.memory)} each"
+    team = f"{counted(known.count, 'worker')} of {counted(known.threads, 'thread')}{memory}"
+    log.info("computing on %s: %s", address, team)
 
 
 def _security(place: Place) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from dhess.cli.options import Job, job_options, measure_names
-from dhess.cli.outputs import check_files, emit, json_option
+from dhess.cli.outputs import check_files, emit, json_option, report_option
+from dhess.cli.project import tell_plan
 from dhess.errors import InputError, suggest
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ Examples:
   dhess field run.zarr::temperature --measure gradient --out gradient.zarr
   dhess field dem.nc --dims y,x --measure hessian --out hessian.zarr --overwrite
   dhess field sst.nc -m slope --dims lat,lon --geometry sphere --nan adapt --out slope.zarr
+  dhess field 'run_*.nc::T' -m slope --dims y,x --out slope.zarr --workers 4 --report tasks.html
   dhess field run.zarr -m gradient --order 6 --datetime-unit h --out gradient.zarr
   dhess field dem.nc -m laplacian --smooth x=90,y=90 --out laplacian.zarr""",
 )
@@ -37,35 +39,45 @@ Examples:
     help="What to write: a measure (see 'dhess measures'), gradient, hessian or eigenvalues.",
 )  # fmt: skip
 @click.option("--out", required=True, metavar="OUT.zarr", help="The new Zarr store.")
+@report_option
 @json_option
 @job_options
-def field(job: Job, measure: str, out: str, json_file: str | None, overwrite: bool) -> None:
+def field(
+    job: Job,
+    measure: str,
+    out: str,
+    report_file: str | None,
+    json_file: str | None,
+    overwrite: bool,
+) -> None:
     """Write a measure of SRC, its gradient, Hessian or eigenvalues, to a new Zarr store.
 
-    SRC is PATH or PATH::VARIABLE: a Zarr store or a NetCDF file, local or any fsspec URL.
+    SRC is PATH or PATH::VARIABLE: a Zarr store or a NetCDF file, local or any fsspec URL, or a
+    quoted pattern of many such files that continue each other.
     The store appears only when it is complete; what is interrupted leaves nothing behind.
     """
     from dhess.report import FieldReport
     from dhess.sink import write_field
 
-    check_files(json_file, out, overwrite=overwrite)
+    check_files(json_file, out, report_file, overwrite=overwrite)
+    function = _function(measure)
     da = job.open()
-    lazy = _lazy(da, measure, job.options)
-    with job.running(da, "field"):
+    with job.running(da, "field", report=report_file) as client:
+        tell_plan(job, da, measure, client, field=True)
+        lazy = function(da, **job.options)
         write_field(lazy, out, overwrite=overwrite)
     emit(FieldReport.from_array(lazy, field=measure, source=job.source, out=out), json_file)
 
 
-def _lazy(da: xr.DataArray, name: str, options: dict[str, Any]) -> xr.DataArray:
+def _function(name: str) -> Callable[..., xr.DataArray]:
+    """Return what makes a field of an array."""
     from dhess import fields
     from dhess.measures import MEASURES
 
-    function: Callable[..., xr.DataArray]
     if name in TENSORS:
-        function = getattr(fields, name)
-    elif name in MEASURES:
-        function = partial(fields.measure, name=name)
-    else:
-        known = (*MEASURES, *TENSORS)
-        raise InputError(f"unknown field {name!r}; {suggest(name, known)}; see 'dhess measures'")
-    return function(da, **options)
+        function: Callable[..., xr.DataArray] = getattr(fields, name)
+        return function
+    if name in MEASURES:
+        return partial(fields.measure, name=name)
+    known = (*MEASURES, *TENSORS)
+    raise InputError(f"unknown field {name!r}; {suggest(name, known)}; see 'dhess measures'")

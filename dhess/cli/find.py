@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import TYPE_CHECKING
+
 import click
 
 from dhess.cli.options import Job, job_options, measure_names
-from dhess.cli.outputs import check_files, emit, json_option, single_file
+from dhess.cli.outputs import check_files, emit, json_option, report_option, single_file
+from dhess.cli.project import tell_plan
+from dhess.errors import DhessWarning, Interrupted
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @click.command(
@@ -15,10 +23,11 @@ Examples:
   dhess find run.zarr::temperature
   dhess find run.zarr::temperature --k 10 --measure slope --plot flattest.png
   dhess find dem.nc --dims y,x --sel time=0:12 --exclude-edges
+  dhess find 'run_*.nc::T' --dims y,x
   dhess find sst.nc --geometry sphere --period lon=360 --nan adapt --dims lat,lon
   dhess find run.zarr --order 4 --datetime-unit h --scale time=6,x=1000,y=1000
   dhess find dem.nc --smooth x=90,y=90 --measure slope --plot level.png
-  dhess find big.zarr --workers 8 --memory-limit 4GB
+  dhess find big.zarr --workers 8 --memory-limit 4GB --report tasks.html
   dhess find big.zarr --scheduler tcp://127.0.0.1:8786
   dhess find dem.nc --json - | python -m json.tool""",
 )
@@ -42,6 +51,7 @@ Examples:
     "--plot", "plot_file", metavar="FILE", callback=single_file,
     help="Draw the answer: .png, .pdf or .svg.",
 )  # fmt: skip
+@report_option
 @json_option
 @job_options
 def find(
@@ -50,25 +60,45 @@ def find(
     k: int,
     exclude_edges: bool,
     plot_file: str | None,
+    report_file: str | None,
     json_file: str | None,
     overwrite: bool,
 ) -> None:
     """Print where a measure of SRC is smallest: by default, where the field is flattest.
 
-    SRC is PATH or PATH::VARIABLE: a Zarr store or a NetCDF file, local or any fsspec URL.
-    The table shows the coordinates, the field's value, and how it curves there.
+    SRC is PATH or PATH::VARIABLE: a Zarr store or a NetCDF file, local or any fsspec URL, or a
+    quoted pattern of many such files that continue each other.
+    The table shows the coordinates, the field's value, and how it curves there. After Ctrl-C it
+    shows the best so far, and says how much was searched.
     """
     from dhess import plot
     from dhess.cli.describing import titled
-    from dhess.report import FindReport
+    from dhess.cli.progress import counting, searching
     from dhess.search import find_minimum
 
-    check_files(json_file, plot_file, overwrite=overwrite)
+    check_files(json_file, plot_file, report_file, overwrite=overwrite)
     if plot_file is not None:
         plot.check_format(plot_file)
     da = job.open()
-    with job.running(da, "find"):
-        result = find_minimum(da, measure, k=k, exclude_edges=exclude_edges, **job.options)
+    with job.computing(da, "find", report=report_file) as client:
+        tell_plan(job, da, measure, client, k=k)
+        try:
+            with searching("find"):
+                result = find_minimum(da, measure, k=k, exclude_edges=exclude_edges, **job.options)
+        except Interrupted as stop:
+            _tell(stop.partial, json_file)
+            raise
         if plot_file is not None:
-            plot.answer(titled(da), result, path=plot_file)
-    emit(FindReport.from_dataset(result), json_file)
+            with counting(client, "plot"):
+                plot.answer(titled(da), result, path=plot_file)
+        _tell(result, json_file)  # before the report is made, which may fail
+
+
+def _tell(result: xr.Dataset, json_file: str | None) -> None:
+    from dhess.report import FindReport
+
+    report = FindReport.from_dataset(result)
+    if report.missing_chunks:
+        sentence = f"{report.source} lacks {report.missing_text}"
+        warnings.warn(sentence, DhessWarning, stacklevel=1)
+    emit(report, json_file)

@@ -14,6 +14,7 @@ from dhess.cli.outputs import check_files, emit, json_option
 Examples:
   dhess info run.zarr::temperature
   dhess info dem.nc --nan-share
+  dhess info 'run_*.nc::T'
   dhess info run.zarr --sel time=0 --chunks z=64,y=64,x=64 --json -""",
 )
 @click.option("--nan-share", is_flag=True, help="Count the NaN points, which reads everything.")
@@ -25,7 +26,8 @@ def info(job: Job, nan_share: bool, json_file: str | None, overwrite: bool) -> N
     Spacing, units, calendar and direction of every axis; whether a longitude goes around; which
     axes are latitude and longitude; what a search would read.
 
-    SRC is PATH or PATH::VARIABLE: a Zarr store or a NetCDF file, local or any fsspec URL.
+    SRC is PATH or PATH::VARIABLE: a Zarr store or a NetCDF file, local or any fsspec URL, or a
+    quoted pattern of many such files that continue each other.
     Only metadata and coordinates are read, unless --nan-share is given.
     """
     from dhess.report import InfoReport

@@ -15,6 +15,7 @@ from dhess.errors import InputError, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     import xarray as xr
 
@@ -58,11 +59,20 @@ class Job:
         smoothed.encoding["source"] = data.encoding["source"]
         return smoothed
 
+    def computing(
+        self, da: xr.DataArray, label: str, *, report: str | None = None
+    ) -> AbstractContextManager[Any]:
+        """Have what is computed inside run at the place that was asked for."""
+        what = f"dhess {label} {da.encoding['source']}"  # not as typed: a URL may have a password
+        return computing(self.place, da.nbytes, what, report=report)
+
     @contextmanager
-    def running(self, da: xr.DataArray, label: str) -> Iterator[None]:
-        """Have what is computed inside run at the place that was asked for, with progress."""
-        with computing(self.place, da.nbytes, label):
-            yield
+    def running(self, da: xr.DataArray, label: str, *, report: str | None = None) -> Iterator[Any]:
+        """Have it run there, and show how many tasks are done."""
+        from dhess.cli.progress import counting
+
+        with self.computing(da, label, report=report) as client, counting(client, label):
+            yield client
 
 
 def source_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -30,6 +30,14 @@ def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)  # fmt: skip
 
 
+def report_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--report``."""
+    return click.option(
+        "--report", "report_file", metavar="FILE", callback=single_file,
+        help="Write Dask's performance report of the work, an HTML page; needs dhess[report].",
+    )(function)  # fmt: skip
+
+
 def single_file(_: click.Context, __: click.Parameter, path: str | None) -> str | None:
     """Refuse, as the callback of an option, what can never be one local file of ours.
 
@@ -70,6 +78,7 @@ def emit(report: Report, json_file: str | None) -> None:
     text = report.model_dump_json(indent=2) + "\n"
     if json_file == "-":
         sys.stdout.write(text)
+        sys.stdout.flush()
         return
     if json_file is not None:
         from dhess.sink import whole_file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
@@ -10,9 +11,16 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from dask.callbacks import Callback
 
+from dhess.cli.pace import Pace
+from dhess.report.layout import amount, duration
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
+
+    from dhess.running import Progress
+
+log = logging.getLogger(__name__)
 
 EVERY: Final = 5.0
 """Seconds between two lines where stderr is no terminal."""
@@ -21,7 +29,7 @@ ASK: Final = 0.5
 
 
 class Meter:
-    """Shows `done` of `total` tasks, as a bar or as plain lines."""
+    """Shows how much of how much is done, as a bar or as plain lines."""
 
     def __init__(self, label: str) -> None:
         self.label = label
@@ -31,10 +39,8 @@ class Meter:
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import Progress
 
-            self.bar = Progress(console=Console(stderr=True), transient=True)
-            self.bar.add_task(self.label, total=None)
+            self.bar = self._bar(Console(stderr=True))
             self.bar.start()
         return self
 
@@ -44,16 +50,89 @@ class Meter:
         if self.bar is not None:
             self.bar.stop()
 
+    def _bar(self, console: Any) -> Any:
+        """Return a bar with one task, of unknown length."""
+        from rich.progress import Progress
+
+        bar = Progress(console=console, transient=True)
+        bar.add_task(self.label, total=None)
+        return bar
+
     def show(self, done: int, total: int) -> None:
         """Tell how many tasks of how many are done."""
         if self.bar is not None:
             self.bar.update(self.bar.task_ids[0], completed=done, total=total)
-            return
-        now = time.monotonic()
-        if now - self.spoke >= EVERY:
+        elif self._due(now := time.monotonic()):
+            self._say(f"{done:,} of {total:,} tasks, {now - self.began:.0f} s")
+
+    def _due(self, now: float) -> bool:
+        """Tell whether it is time for a line, which is then taken as said."""
+        due = now - self.spoke >= EVERY
+        if due:
             self.spoke = now
-            spent = now - self.began
-            print(f"{self.label}: {done:,} of {total:,} tasks, {spent:.0f} s", file=sys.stderr)
+        return due
+
+    def _say(self, what: str) -> None:
+        print(f"{self.label}: {what}", file=sys.stderr)
+
+
+class SearchMeter(Meter):
+    """Shows how far a search is: blocks, bytes per second, time left, the best so far."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(label)
+        self.pace = Pace()
+        self.last: Progress | None = None
+
+    def _bar(self, console: Any) -> Any:
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+        bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[told]}", markup=False, style="progress.data.speed"),
+            console=console,
+            transient=True,
+        )
+        bar.add_task(self.label, total=None, told="")
+        return bar
+
+    def see(self, progress: Progress) -> None:
+        """Take what a search tells of itself, see `dhess.running.watched`."""
+        now = time.monotonic()
+        self.last = progress
+        self.pace.add(now, progress.nbytes)
+        if self.bar is not None:
+            told = ", ".join(self._told(progress))
+            self.bar.update(
+                self.bar.task_ids[0], completed=progress.blocks, total=progress.of_blocks, told=told
+            )
+        elif self._due(now):
+            percent = 100 * progress.blocks // progress.of_blocks
+            blocks = f"{progress.blocks:,} of {progress.of_blocks:,} blocks"
+            self._say(", ".join([blocks, f"{percent} %", *self._told(progress)]))
+
+    def _told(self, progress: Progress) -> Iterator[str]:
+        """Say what is known beside the number of blocks."""
+        if progress.of_windows > 1:
+            yield f"window {progress.window:,} of {progress.of_windows:,}"
+        rate = self.pace.rate()
+        if rate is not None:
+            yield f"{amount(rate)}/s"
+            yield f"{duration((progress.of_nbytes - progress.nbytes) / rate)} left"
+        if progress.value is not None:
+            yield f"best {progress.value:.3g}"
+
+    def sum_up(self) -> None:
+        """Tell the log what was read, and how fast over all."""
+        if self.last is not None:
+            spent = max(time.monotonic() - self.began, 1e-3)
+            nbytes = self.last.nbytes
+            log.info(
+                "%s: read and searched %s in %s, %s/s",
+                self.label, amount(nbytes), duration(spent), amount(nbytes / spent),
+            )  # fmt: skip
 
 
 class _Threads(Callback):  # type: ignore[misc]  # dask has no types
@@ -91,8 +170,18 @@ def _ask(client: Any, meter: Meter, over: threading.Event) -> None:
 
 
 @contextmanager
-def watching(client: Any, label: str) -> Iterator[None]:
-    """Show the progress of whatever is computed inside: on the client, or else by threads."""
+def searching(label: str) -> Iterator[None]:
+    """Show how far the search inside is, in blocks."""
+    from dhess.running import watched
+
+    with SearchMeter(label) as meter, watched(meter.see):
+        yield
+    meter.sum_up()
+
+
+@contextmanager
+def counting(client: Any, label: str) -> Iterator[None]:
+    """Show the tasks of whatever is computed inside: on the client, or else by threads."""
     with ExitStack() as stack:
         meter = stack.enter_context(Meter(label))
         if client is None:

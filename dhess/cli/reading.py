@@ -77,3 +77,21 @@ def chunks(_: click.Context, option: click.Parameter, text: str) -> Any:
             f"--chunks {text!r} cannot be read; write {option.metavar}: auto, one size for all "
             "dimensions, or a size by name"
         ) from None
+
+
+def rate(_: click.Context, option: click.Parameter, text: str | None) -> float | str | None:
+    """Read bytes per second, or ``measure``."""
+    from dask.utils import parse_bytes
+
+    if text is None or text == "measure":
+        return text
+    try:
+        found = float(parse_bytes(text.removesuffix("/s")))
+    except ValueError:
+        found = 0.0
+    if not found > 0 or not any(map(str.isdigit, text)):
+        raise InputError(
+            f"{option.opts[0]} {text!r} cannot be read; write {option.metavar}: bytes per second "
+            "above 0, or measure"
+        )
+    return found

@@ -11,6 +11,7 @@ from dhess.report.axes import AxisInfo
 from dhess.report.base import SCHEMA_VERSION, Report
 from dhess.report.info import InfoReport, SearchInfo
 from dhess.report.models import Answer, FieldReport, FindReport, MeasureInfo, MeasuresReport
+from dhess.report.plan import PlanReport
 from dhess.report.tables import render
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "InfoReport",
     "MeasureInfo",
     "MeasuresReport",
+    "PlanReport",
     "Report",
     "SearchInfo",
     "Sphere",

@@ -121,3 +121,50 @@ def _short_date(text: str) -> str:
         return text
     day, clock, fraction = date[1], date[2] or "", (date[3] or "").rstrip("0").rstrip(".")
     return day if not fraction and not clock.strip("T0:") else day + clock + fraction
+
+
+def amount(nbytes: float) -> str:
+    """Write a number of bytes.
+
+    Examples
+    --------
+    >>> amount(830_400_000), amount(1.6e12), amount(12)
+    ('830 MB', '1.6 TB', '12 B')
+    """
+    unit = "B"
+    for larger in ("kB", "MB", "GB", "TB", "PB"):
+        if nbytes < 999.5:
+            break
+        nbytes, unit = nbytes / 1000, larger
+    return f"{nbytes:.3g} {unit}" if nbytes < 999.5 else f"{nbytes:.0f} {unit}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number of things.
+
+    Examples
+    --------
+    >>> counted(1, "block"), counted(4096, "block")
+    ('1 block', '4,096 blocks')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """Write how long something takes, in two units at most.
+
+    Examples
+    --------
+    >>> duration(0.4), duration(89), duration(299), duration(12_000), duration(200_000)
+    ('0.4 s', '89 s', '5 min', '3 h 20 min', '2 d 8 h')
+    """
+    if seconds < 99.5:
+        return f"{seconds:.1g} s" if seconds < 1 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    days, rest = divmod(round(minutes / 60), 24)
+    return f"{days} d {rest} h" if rest else f"{days} d"

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from dhess.measures import MEASURES
 from dhess.report.base import Coordinate, Model, Number, Report, block_of, plain_value, text
+from dhess.report.layout import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +63,17 @@ class FindReport(Report):
     """Points that were searched."""
     nan_points: int
     """Those among them where the measure is NaN."""
+    missing_chunks: int = 0
+    """Stored chunks that the store does not have, which are fill value by Zarr's rule."""
+    partial: str | None = None
+    """How much was searched before somebody interrupted; none for an answer that is whole."""
     answers: tuple[Answer, ...]
+
+    @property
+    def missing_text(self) -> str:
+        """Say how many stored chunks are missing, as the object of a sentence."""
+        chunks = counted(self.missing_chunks, "chunk")
+        return f"{chunks}, read as fill value"
 
     @classmethod
     def from_dataset(cls, result: xr.Dataset) -> FindReport:
@@ -91,6 +102,8 @@ class FindReport(Report):
             measure=str(attrs.pop("measure", "")),
             points=int(attrs.pop("points", 0)),
             nan_points=int(attrs.pop("nan_points", 0)),
+            missing_chunks=int(attrs.pop("missing_chunks", 0)),
+            partial=text(attrs.pop("partial", None)),
             smoothed=text(attrs.pop("smoothed", None)),
             note=text(attrs.pop("note", None)),
             options={name: plain_value(value) for name, value in attrs.items()},

@@ -15,6 +15,7 @@ from dhess.report.info import InfoReport
 from dhess.report.info_table import info_table
 from dhess.report.layout import Column, Fitting, columns, facts, head, number, sizes, table
 from dhess.report.models import FieldReport, FindReport, MeasuresReport
+from dhess.report.plan import PlanReport, plan_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,12 +39,17 @@ def _find(report: FindReport) -> RenderableType:
     rank = Column("rank", "right", [str(answer.rank) for answer in report.answers])
     where, how = _places(report), _curvatures(report)
     rows = Fitting(columns(rank, *where, *how), (columns(rank, *where), columns(rank, *how)))
-    nans = f", {report.nan_points:,} of them NaN" if report.nan_points else ", none of them NaN"
+    line = f"{_summary(report)}; source {report.source}" if report.source else _summary(report)
+    return Group(rows, "", *map(Text, [line, *_told(report)]))
+
+
+def _summary(report: FindReport) -> str:
     count = len(report.answers)
     what = "smallest value" if count == 1 else f"{count} smallest values"
-    line = f"{what} of {report.measure} among {report.points:,} points{nans}"
-    line += f"; source {report.source}" if report.source else ""
-    return Group(rows, "", *map(Text, [line, *_told(report)]))
+    if report.partial:
+        return f"partial answer, {report.partial}: {what} of {report.measure} so far"
+    nans = f"{report.nan_points:,}" if report.nan_points else "none"
+    return f"{what} of {report.measure} among {report.points:,} points, {nans} of them NaN"
 
 
 def _places(report: FindReport) -> list[Column]:
@@ -81,6 +87,8 @@ def _told(report: FindReport) -> Iterator[str]:
         asked.append(f"smoothed by {report.smoothed}")
     if asked:
         yield "with " + "; ".join(asked)
+    if report.missing_chunks:
+        yield f"the store lacks {report.missing_text}"
     if report.note:
         yield f"note: {report.note}"
 
@@ -99,6 +107,11 @@ def _field(report: FieldReport) -> RenderableType:
         ("note", report.note),
         ("from", report.source),
     )
+
+
+@render.register
+def _plan(report: PlanReport) -> RenderableType:
+    return plan_table(report)
 
 
 @render.register
