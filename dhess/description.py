@@ -27,8 +27,9 @@ def described(full: Stencil, block: Block, best: Candidates) -> Candidates:
     table = Table(full)
     # Each with the boxes that a field of it has, so that the answer has the field's very bits.
     slopes, curves = Table(full.restricted(SLOPES)), Table(full.restricted(HESSIAN))
+    field = block.data[tuple((points - np.array(block.origin)).T)]
     columns = {
-        "field": block.data[tuple((points - np.array(block.origin)).T)],
+        "field": field.astype(field.dtype.newbyteorder("=")),  # as it is once parts are merged
         "noise": np.array([_rounding(table, block, point) for point in points.tolist()]),
         "gradient": components_at(slopes, block, boxes.GRADIENT, points),
         "hessian": components_at(curves, block, boxes.HESSIAN, points).reshape(count, n, n),

@@ -216,7 +216,7 @@ def _blank(array: xr.DataArray, grid: Grid, query: Query) -> Candidates:
     columns: dict[str, Array] = {
         "value": np.zeros(k),
         "place": np.zeros(k, np.int64),
-        "field": np.zeros(k, array.dtype),
+        "field": np.zeros(k, array.dtype.newbyteorder("=")),
         "noise": np.zeros(k),
         "gradient": np.zeros((k, n)),
         "hessian": np.zeros((k, n, n)),

@@ -169,6 +169,7 @@ def gather(tally: Tally) -> None:
         searched.name, f"{blocks.number:,}", by(blocks.points), mega(blocks.nbytes),
         len(all_windows), "from the store" if searched.stored else "through the graph",
     )  # fmt: skip
+    tell(tally.progress(1, len(all_windows)))
     for i, window in enumerate(all_windows, 1):
 
         def done(found: Candidates, i: int = i) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dhess.cli.options import Job, job_options, measure_names
-from dhess.cli.outputs import check_files, emit, json_option, report_option
+from dhess.cli.outputs import check_files, emit, json_option, report_option, warn_missing
 from dhess.cli.project import tell_plan
 from dhess.errors import InputError, suggest
 
@@ -66,7 +66,20 @@ def field(
         tell_plan(job, da, measure, client, field=True)
         lazy = function(da, **job.options)
         write_field(lazy, out, overwrite=overwrite)
-    emit(FieldReport.from_array(lazy, field=measure, source=job.source, out=out), json_file)
+    report = FieldReport.from_array(
+        lazy, field=measure, source=job.source, out=out, missing=_missing(job.source, da)
+    )
+    warn_missing(report)
+    emit(report, json_file)
+
+
+def _missing(source: str, da: xr.DataArray) -> int:
+    """Return how many stored chunks are missing; of a URL, whose listing may take long, none."""
+    from dhess.source import is_url
+    from dhess.stored import stored_of
+
+    stored = stored_of(da.data)
+    return 0 if stored is None or is_url(source) else stored.missing()
 
 
 def _function(name: str) -> Callable[..., xr.DataArray]:

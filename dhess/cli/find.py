@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import click
 
 from dhess.cli.options import Job, job_options, measure_names
-from dhess.cli.outputs import check_files, emit, json_option, report_option, single_file
+from dhess.cli.outputs import (
+    check_files,
+    emit,
+    json_option,
+    report_option,
+    single_file,
+    warn_missing,
+)
 from dhess.cli.project import tell_plan
-from dhess.errors import DhessWarning, Interrupted
+from dhess.errors import Interrupted
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -98,7 +104,5 @@ def _tell(result: xr.Dataset, json_file: str | None) -> None:
     from dhess.report import FindReport
 
     report = FindReport.from_dataset(result)
-    if report.missing_chunks:
-        sentence = f"{report.source} lacks {report.missing_text}"
-        warnings.warn(sentence, DhessWarning, stacklevel=1)
+    warn_missing(report)
     emit(report, json_file)

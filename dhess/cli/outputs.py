@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dhess.errors import OutputError
+from dhess.errors import DhessWarning, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dhess.report import Report
+    from dhess.report import FieldReport, FindReport, Report
 
 PIPE_WIDTH = 240
 """Columns of a table that does not go to a terminal: wide enough that no row is folded."""
@@ -100,3 +101,10 @@ def say(what: Any) -> None:
         console.print(what)
     sys.stdout.write(captured.get())
     sys.stdout.flush()
+
+
+def warn_missing(report: FindReport | FieldReport) -> None:
+    """Say on stderr that the store lacks chunks."""
+    if report.missing_chunks:
+        sentence = f"{report.source} lacks {report.missing_text}"
+        warnings.warn(sentence, DhessWarning, stacklevel=1)

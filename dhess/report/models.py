@@ -11,6 +11,7 @@ from pydantic import Field
 from dhess.measures import MEASURES
 from dhess.report.base import Coordinate, Model, Number, Report, block_of, plain_value, text
 from dhess.report.layout import counted
+from dhess.shapes import stored_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +43,20 @@ class Answer(Model):
     """Ascending."""
 
 
-class FindReport(Report):
+class ReadReport(Report):
+    """What is told of the chunks that were read."""
+
+    missing_chunks: int = 0
+    """Stored chunks that the store does not have, which are fill value by Zarr's rule."""
+
+    @property
+    def missing_text(self) -> str:
+        """Say how many stored chunks are missing, as the object of a sentence."""
+        chunks = counted(self.missing_chunks, "chunk")
+        return f"{chunks}, read as fill value"
+
+
+class FindReport(ReadReport):
     """What ``dhess find`` prints."""
 
     report: Literal["find"] = "find"
@@ -63,17 +77,9 @@ class FindReport(Report):
     """Points that were searched."""
     nan_points: int
     """Those among them where the measure is NaN."""
-    missing_chunks: int = 0
-    """Stored chunks that the store does not have, which are fill value by Zarr's rule."""
     partial: str | None = None
     """How much was searched before somebody interrupted; none for an answer that is whole."""
     answers: tuple[Answer, ...]
-
-    @property
-    def missing_text(self) -> str:
-        """Say how many stored chunks are missing, as the object of a sentence."""
-        chunks = counted(self.missing_chunks, "chunk")
-        return f"{chunks}, read as fill value"
 
     @classmethod
     def from_dataset(cls, result: xr.Dataset) -> FindReport:
@@ -130,7 +136,7 @@ def _answer(one: xr.Dataset) -> Answer:
     )
 
 
-class FieldReport(Report):
+class FieldReport(ReadReport):
     """What ``dhess field`` prints."""
 
     report: Literal["field"] = "field"
@@ -151,12 +157,14 @@ class FieldReport(Report):
     """Standard deviations of the Gaussian that the data was smoothed with before."""
     note: str | None = None
     chunks: tuple[int, ...]
-    """Largest block of each dimension, which is the chunk that was stored."""
+    """Points of a stored chunk, per dimension."""
     bytes: int
     """Uncompressed."""
 
     @classmethod
-    def from_array(cls, da: xr.DataArray, *, field: str, source: str, out: str) -> FieldReport:
+    def from_array(
+        cls, da: xr.DataArray, *, field: str, source: str, out: str, missing: int = 0
+    ) -> FieldReport:
         """Describe a lazy field that was written to `out`.
 
         Examples
@@ -179,8 +187,9 @@ class FieldReport(Report):
             datetime_unit=text(da.attrs.get("datetime_unit")),
             smoothed=text(da.attrs.get("smoothed")),
             note=text(da.attrs.get("note")),
-            chunks=block_of(da),
+            chunks=stored_chunk(block_of(da), da.dtype.itemsize),
             bytes=da.nbytes,
+            missing_chunks=missing,
         )
 
 

@@ -106,6 +106,7 @@ def _field(report: FieldReport) -> RenderableType:
         ("smoothed", report.smoothed),
         ("note", report.note),
         ("from", report.source),
+        ("lacking", report.missing_text if report.missing_chunks else None),
     )
 
 
