@@ -2,34 +2,29 @@
 
 How the cost of a search grows with the size of the store, the size of its blocks, the number of
 dimensions and the workers; and what a scheduler has to do for a grid of a million blocks, window by
-window. The blocks of the last one are simulated: four points along each axis, made when asked for,
-so that nothing but the scheduling takes time.
+window. The blocks of the last one are simulated: their tasks do nothing, so that nothing but the
+scheduling takes time.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import statistics
+import subprocess
 import sys
-import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import dask.array as da
-import xarray as xr
-
 import dhess
-from dhess import running
 
-from .out_of_core import clusters, stores
+from .out_of_core import clusters, simulated, stores
 from .timing import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    import xarray as xr
     from distributed import Client
 
     from .out_of_core.stores import Store
@@ -65,8 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     edge, count = (32, 2) if chosen.quick else (128, chosen.windows)
     for curve in (sizes, blocks, dimensions, workers):
         print(curve(edge).markdown(), flush=True)
-    side = 20 if chosen.quick else 100
-    print(million(side, count).markdown())
+    print(million(count, 200 if chosen.quick else 10_000).markdown())
     return 0
 
 
@@ -140,45 +134,18 @@ def _costs(client: Client, store: Store, field: xr.DataArray) -> tuple[str, ...]
     return f"{count:,}", f"{took:.2f} s", f"{store.nbytes / took / 1e6:,.0f}", f"{ratio:.2f}"
 
 
-def million(side: int, count: int) -> Curve:
-    """Search the first windows of a grid of so many simulated blocks along each of three axes."""
-    grid = da.zeros((4 * side,) * 3, chunks=4)
-    field = xr.DataArray(grid, dims=("z", "y", "x"))
-    rows: list[tuple[str, ...]] = []
-    before = _resident()
-
-    def watch(progress: running.Progress) -> None:
-        done, now = len(rows), time.perf_counter()
-        if progress.window > done + 1 or progress.blocks == progress.of_blocks:
-            taken, begun[0] = now - begun[0], now
-            grown = (_resident() - before) / 1e6
-            rate = progress.blocks / progress.of_blocks
-            rows.append((str(done + 1), f"{taken:.1f} s", f"{rate:.1%}", f"{grown:.0f} MB"))
-            if len(rows) >= count:
-                raise _EnoughError
-
-    with clusters.tuned(), running.watched(watch):
-        begun = [time.perf_counter()]
-        with contextlib.suppress(_EnoughError):
-            dhess.find_minimum(field)
-    title = f"{side**3:,} simulated blocks, window by window; client and scheduler in one process"
-    return Curve(title, ("window", "time", "of the grid", "memory grown by"), list(_few(rows)))
-
-
-class _EnoughError(Exception):
-    """The windows that were asked for are done."""
-
-
-def _few(rows: list[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
-    shown = {0, 1, len(rows) // 2, len(rows) - 1}
-    yield from (row for i, row in enumerate(rows) if i in shown)
-
-
-def _resident() -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return 1024 * int(line.split()[1])
-    raise AssertionError("no VmRSS")
+def million(windows: int, blocks: int) -> Curve:
+    """Search windows of simulated blocks, in a process of its own."""
+    command = [sys.executable, "-m", simulated.__name__, str(windows), str(blocks), "hollow"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    first, last, taken = map(float, done.stdout.split())
+    tasks = 2.25 * windows * blocks
+    row = (
+        f"{windows} × {blocks:,}", f"{taken:.0f} s", f"{tasks / taken:,.0f}",
+        f"{first / 1e6:.0f} MB", f"{(last - first) / 1e6:+.0f} MB",
+    )  # fmt: skip
+    columns = ("windows × blocks", "time", "tasks/s", "memory at the first", "at the last")
+    return Curve("simulated blocks, client and scheduler in one process", columns, [row])
 
 
 if __name__ == "__main__":
