@@ -129,7 +129,7 @@ def search_memory(blocks: Blocks, stencil: Stencil, k: int, workers: Workers) ->
     inside = blocks.nbytes + max(blocks.reading, blocks.computing(stencil)) + shell
     task = max(inside, around * shell + 2 * shell) + points
     waiting = min(blocks.number, 4 * blocks.front) * (shell + points // 4)
-    return _parts(task, blocks.nbytes, workers, {"shells that wait": waiting})
+    return _parts(task, blocks, workers, {"shells that wait": waiting})
 
 
 def field_memory(
@@ -148,17 +148,23 @@ def field_memory(
     waiting = {"rims that wait": min(blocks.number, 6 * blocks.front) * rim}
     if not reread:
         waiting["blocks that wait"] = min(blocks.number, 2 * blocks.front + 4) * blocks.nbytes
-    return _parts(task, blocks.nbytes, workers, waiting)
+    return _parts(task, blocks, workers, waiting)
 
 
-def _parts(task: int, block: int, workers: Workers, waiting: dict[str, int]) -> dict[str, int]:
+def _parts(task: int, blocks: Blocks, workers: Workers, waiting: dict[str, int]) -> dict[str, int]:
+    busy = min(workers.threads, blocks.number)
     parts = {
         "process": FLOOR,
-        "blocks": workers.threads * block,
-        "work on them": workers.threads * (task - block),
+        "blocks": busy * blocks.nbytes,
+        "work on them": busy * (task - blocks.nbytes),
         **{name: nbytes // workers.count for name, nbytes in waiting.items()},
     }
     return {name: int(SLACK * nbytes) for name, nbytes in parts.items()}
+
+
+def killed(parts: dict[str, int], workers: Workers) -> bool:
+    """Tell whether Dask would end a worker for its peak."""
+    return workers.memory is not None and sum(parts.values()) > KILLED * workers.memory
 
 
 def fits(parts: dict[str, int], workers: Workers) -> bool:
@@ -173,16 +179,18 @@ def refuse(
     stored: Stored | None,
     workers: Workers,
     dims: Sequence[Hashable],
+    grow: Callable[[Sequence[Sequence[int]]], Sequence[Sequence[int]]] = tuple,
 ) -> None:
     """Raise InputError if a worker would be killed for the memory that it takes.
 
     The sentence names the two numbers, and the blocks that would fit.
     """
     blocks = Blocks.of(sizes, dtype, stored)
-    needed = sum(project(blocks).values())
-    if workers.memory is None or needed <= KILLED * workers.memory:
+    parts = project(blocks)
+    if workers.memory is None or not killed(parts, workers):
         return
-    smaller = smaller_blocks(project, sizes, dtype, stored, workers)
+    needed = sum(parts.values())
+    smaller = smaller_blocks(project, sizes, dtype, stored, workers, grow)
     remedy = f"give workers {mega(needed / USABLE)}"
     if smaller is not None:
         remedy = f"use chunks={dict(zip(map(str, dims), smaller, strict=True))}, or {remedy}"
@@ -200,15 +208,21 @@ def smaller_blocks(
     dtype: np.dtype[Any],
     stored: Stored | None,
     workers: Workers,
+    grow: Callable[[Sequence[Sequence[int]]], Sequence[Sequence[int]]] = tuple,
 ) -> tuple[int, ...] | None:
-    """Return the largest shape of blocks that fits; None if none does."""
+    """Return the largest shape of blocks that fits; None if none does.
+
+    ``grow`` tells what becomes of blocks that are too small for their rims.
+    """
     shape = tuple(map(sum, sizes))
     unit = (1,) * len(shape) if stored is None else stored.chunks
-    for nbytes in halves(Blocks.of(sizes, dtype, stored).nbytes // 2):
+    nbytes = Blocks.of(sizes, dtype, stored).nbytes // 2
+    while nbytes:
         block = auto_chunks(shape, unit, dtype.itemsize, nbytes)
-        each = tuple(cut(size, n) for size, n in zip(shape, block, strict=True))
+        each = grow([cut(size, n) for size, n in zip(shape, block, strict=True)])
         if fits(project(Blocks.of(each, dtype, stored)), workers):
             return block
+        nbytes = 0 if block == unit else nbytes // 2
     return None
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 import dask
 import xarray as xr  # noqa: TC002  (documentation examples read the annotations)
 
-from dhess.budget import KILLED, USABLE, Blocks, field_memory, smaller_blocks
+from dhess.budget import KILLED, USABLE, Blocks, field_memory, killed, smaller_blocks
 from dhess.errors import InputError
-from dhess.fields import in_memory
+from dhess.fields import fitting
 from dhess.fields.labels import is_lazy, the_variable
 from dhess.fields.quantity import quantity_named, quantity_of
 from dhess.grid import Grid
@@ -73,7 +73,7 @@ class Plan:
     threads: int
     memory_limit: int | None
     fits: bool
-    """Whether the peak stays below what ends a worker; None where there is no limit."""
+    """Whether the peak stays below what ends a worker; true where there is no limit."""
     chunks: dict[str, int] | None
     """Blocks that would fit, where these do not."""
     seconds: float | None
@@ -106,7 +106,7 @@ def plan(
     k: int = 1,
     field: bool = False,
     workers: int | None = None,
-    threads: int = 1,
+    threads: int | None = None,
     memory_limit: str | float | None = None,
     rate: float | str | None = None,
     **options: Unpack[Options],
@@ -169,7 +169,7 @@ def plan(
         cost = _of_search(Searched.of(values, stencil, query, team), team)
     dims = tuple(map(str, array.dims))
     peak = sum(cost.memory.values())
-    enough = team.memory is None or peak <= KILLED * team.memory
+    enough = not killed(cost.memory, team)
     chunks = None if enough else cost.smaller
     speed = _rate(rate, cost)
     return Plan(
@@ -224,7 +224,6 @@ def _of_search(searched: Searched, team: Workers) -> Cost:
     windows = list(product(*searched.along))
     per_block = 2 if searched.stored is not None else 3
     merges = sum(-(-math.prod(b - a for a, b in window) // BRANCHES) for window in windows)
-    project = partial(searched.project, workers=team)
     values, stored = searched.values, searched.stored
     layout = searched.layout(windows[0])
 
@@ -238,7 +237,7 @@ def _of_search(searched: Searched, team: Workers) -> Cost:
     return Cost(
         blocks, stored, len(windows), per_block * blocks.number + merges + len(windows),
         searched.read_factor(), 0, searched.memory(team),
-        smaller_blocks(project, searched.sizes, values.dtype, stored, team), sample,
+        searched.smaller(team), sample,
     )  # fmt: skip
 
 
@@ -246,14 +245,14 @@ def _of_field(
     values: da.Array, stencil: Stencil, quantity: Quantity, dtype: np.dtype[Any], team: Workers
 ) -> Cost:
     itemsize = dtype.itemsize * len(stencil.axes) ** len(quantity.leading)
-    values, again = in_memory(values, stencil, itemsize, team)
+    values, again = fitting(values, stencil, itemsize, team)
     stored = stored_of(values)
     values, layout = in_blocks(values, stencil)
     blocks = Blocks.of(values.chunks, values.dtype, stored)
     project = partial(
         field_memory, stencil=stencil, out_itemsize=itemsize, workers=team, reread=again is not None
     )
-    around = 2 if blocks.number > 1 else 1
+    around = 2 if blocks.seams(stencil) else 1
     per_block = around + (1 if again is None else 0) + 1
     factor = 1.0
     if stored is not None and stored.chunks is not None:
@@ -271,26 +270,36 @@ def _of_field(
     )  # fmt: skip
 
 
-def _team(count: int | None, threads: int, memory_limit: str | float | None) -> Workers:
-    """Return the workers that are asked for, that are there, or that would be started."""
+def _team(count: int | None, threads: int | None, memory_limit: str | float | None) -> Workers:
+    """Return the workers that are there, or would be started, but for what is asked for."""
     for name, number in (("workers", count), ("threads", threads)):
         if number is not None and not is_count(number):
             raise InputError(f"{name}={number!r} must be a whole number from 1 on")
-    there = workers_there() if count is None and memory_limit is None else None
-    if there is not None:
-        return there
+    team = workers_there()
+    if team is None:
+        from distributed.system import MEMORY_LIMIT
+
+        number = count or int(dask.system.CPU_COUNT)
+        team = Workers(number, 1, MEMORY_LIMIT // number)
+    memory = team.memory if memory_limit is None else _bytes(memory_limit)
+    return Workers(int(count or team.count), int(threads or team.threads), memory)
+
+
+def _bytes(memory_limit: str | float) -> int:
+    """Read the memory of a worker: bytes, text, or a share of the machine up to 1."""
     from distributed.system import MEMORY_LIMIT
 
-    number = int(dask.system.CPU_COUNT) if count is None else int(count)
     try:
-        memory = MEMORY_LIMIT // number
-        if memory_limit is not None:
-            memory = int(dask.utils.parse_bytes(memory_limit))
-    except (ValueError, TypeError, AttributeError) as error:
+        nbytes = int(dask.utils.parse_bytes(memory_limit)) if memory_limit != "" else 0
+        if isinstance(memory_limit, float) and 0 < memory_limit <= 1:
+            nbytes = int(memory_limit * MEMORY_LIMIT)
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        nbytes = 0
+    if nbytes < 1 or isinstance(memory_limit, bool):
         raise InputError(
             f"memory_limit={memory_limit!r} cannot be read; give the bytes of one worker, as '4GB'"
-        ) from error
-    return Workers(number, int(threads), memory)
+        )
+    return nbytes
 
 
 def _rate(rate: float | str | None, cost: Cost) -> float | None:
@@ -299,7 +308,7 @@ def _rate(rate: float | str | None, cost: Cost) -> float | None:
         begin = time.perf_counter()
         nbytes = sum(cost.sample() for _ in range(2))
         return nbytes / (time.perf_counter() - begin)
-    if rate is None or (is_number(rate) and rate > 0):  # type: ignore[operator]
+    if rate is None or (is_number(rate) and 0 < rate < math.inf):  # type: ignore[operator]
         return None if rate is None else float(rate)
     raise InputError(
         f"rate={rate!r} is no rate; give the bytes that one thread reads and computes in a second, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -136,8 +136,13 @@ def _in_this_process(parts: Sequence[Delayed], done: Callable[[Any], None]) -> N
             left.remove(key)
             done(value)
 
-    with Callback(posttask=take):
-        results = dask.compute(*parts)
+    callback = Callback(posttask=take)
+    try:
+        with callback:
+            results = dask.compute(*parts)
+    finally:
+        # Schedulers of several threads put the set of callbacks aside and back, this one with it.
+        Callback.active.discard(callback._callback)
     for part, result in zip(parts, results, strict=True):
         take(part.key, result)  # a scheduler of another kind calls nobody
 
@@ -145,13 +150,22 @@ def _in_this_process(parts: Sequence[Delayed], done: Callable[[Any], None]) -> N
 def _on_cluster(
     client: Client, parts: Sequence[Delayed], done: Callable[[Any], None], name: str
 ) -> None:
-    from distributed import as_completed, span
+    from distributed import as_completed, rejoin, secede, span
     from distributed.scheduler import KilledWorker
+    from distributed.worker import thread_state
 
+    inside = bool(getattr(thread_state, "key", None))
     with span("dhess", name):
         futures = client.compute(list(parts))
+    if inside:
+        secede()  # a task that waits for others must not hold the thread that they need
     try:
         for _, result in as_completed(futures, with_results=True):
+            if isinstance(result, BaseException):
+                raise ClusterError(
+                    "the search was cancelled, since the cluster was restarted or closed, or "
+                    "somebody cancelled its tasks; run it again"
+                ) from result
             done(result)
     except KilledWorker as error:
         raise ClusterError(
@@ -159,4 +173,7 @@ def _on_cluster(
             "probably ran out of memory: give them more, or make blocks smaller with chunks="
         ) from error
     finally:
-        client.cancel(futures)
+        with suppress(Exception):  # a client that is closed has nothing to cancel
+            client.cancel(futures)
+        if inside:
+            rejoin()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import product
@@ -20,7 +21,7 @@ from dask.base import tokenize
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 
-from dhess.budget import Blocks, refuse, search_memory, stored_blocks, window_blocks
+from dhess.budget import Blocks, refuse, search_memory, smaller_blocks, stored_blocks, window_blocks
 from dhess.passes import Candidates
 from dhess.pieces import Layout, pieces, turns, windows, with_seams
 from dhess.running import NOBODY, Progress, Workers, run, tell
@@ -85,9 +86,11 @@ class Searched:
     @cached_property
     def along(self) -> tuple[tuple[Range, ...], ...]:
         """The windows along each dimension, as ranges of blocks."""
-        counts = self.blocks.counts
-        batch = [self.stencil.along(d) is None for d in range(len(counts))]
-        return windows(counts, batch, window_blocks(self.blocks, self.stencil, self.workers))
+        return self._windows(self.blocks, self.workers)
+
+    def _windows(self, blocks: Blocks, workers: Workers | None) -> tuple[tuple[Range, ...], ...]:
+        batch = [self.stencil.along(d) is None for d in range(len(blocks.counts))]
+        return windows(blocks.counts, batch, window_blocks(blocks, self.stencil, workers))
 
     def memory(self, workers: Workers) -> dict[str, int]:
         """Return the parts of a worker's peak, in bytes, by name."""
@@ -95,10 +98,8 @@ class Searched:
 
     def project(self, blocks: Blocks, workers: Workers) -> dict[str, int]:
         """Return the parts of a worker's peak with such blocks."""
-        counts = tuple(
-            min(n, max(b - a for a, b in row))
-            for n, row in zip(blocks.counts, self.along, strict=True)
-        )
+        along = self._windows(blocks, workers)
+        counts = tuple(max(b - a for a, b in row) for row in along)
         window = replace(blocks, counts=counts)
         return search_memory(window, self.stencil, self.query.k, workers)
 
@@ -106,7 +107,17 @@ class Searched:
         """Raise InputError if the workers cannot hold it."""
         if self.workers is not None:
             project = partial(self.project, workers=self.workers)
-            refuse(project, self.sizes, self.values.dtype, self.stored, self.workers, dims)
+            values, grow = self.values, self._grown
+            refuse(project, self.sizes, values.dtype, self.stored, self.workers, dims, grow)
+
+    def smaller(self, workers: Workers) -> tuple[int, ...] | None:
+        """Return blocks that would fit."""
+        project = partial(self.project, workers=workers)
+        dtype, grow = self.values.dtype, self._grown
+        return smaller_blocks(project, self.sizes, dtype, self.stored, workers, grow)
+
+    def _grown(self, sizes: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+        return tuple(with_seams(each, self.stencil.along(d)) for d, each in enumerate(sizes))
 
     def read_factor(self) -> float:
         """Return how often the data is read on average: more than once where windows meet."""
@@ -134,6 +145,8 @@ class Tally:
     def __init__(self, searched: Searched) -> None:
         self.searched = searched
         self.best: Candidates | None = None
+        # Keys of its own, so that the same search, run twice at a time, can be stopped once.
+        self.run = uuid.uuid4().hex
         self.total = searched.blocks.number
 
     def add(self, found: Candidates) -> None:
@@ -177,23 +190,28 @@ def gather(tally: Tally) -> None:
             tell(tally.progress(i, len(all_windows)))
 
         begin, before = time.perf_counter(), tally.done
-        run(parts(searched, window), done, name=searched.name)
+        run(parts(searched, window, tally.run), done, name=searched.name)
         took = time.perf_counter() - begin
         rate = (tally.done - before) * blocks.nbytes / took
         log.info("window %d of %d: %.1f s, %s/s", i, len(all_windows), took, mega(rate))
-    if tally.best is not None and tally.best.missing:
+    if tally.best is not None and tally.best.missing and searched.stored is not None:
+        # Blocks and windows may have met the same chunk.
+        there = min(tally.best.missing, searched.stored.missing())
+        tally.best = replace(tally.best, missing=there)
         log.info("%d stored chunks are missing and were read as fill value", tally.best.missing)
 
 
-def parts(searched: Searched, window: tuple[Range, ...] | None = None) -> list[Delayed]:
+def parts(
+    searched: Searched, window: tuple[Range, ...] | None = None, run: str = ""
+) -> list[Delayed]:
     """Return the best points of a window in parts, each of up to `BRANCHES` blocks."""
-    graph, sources, keys = _tasks(searched, window)
+    graph, sources, keys = _tasks(searched, window, run)
     return _merged(searched, graph, sources, keys)
 
 
 def whole(searched: Searched) -> Delayed:
     """Return the best points of all blocks as one object."""
-    graph, sources, keys = _tasks(searched, None)
+    graph, sources, keys = _tasks(searched, None, "")
     level = 0
     while len(keys) > BRANCHES:
         name = f"{searched.name}-merge-{level}-{tokenize(keys[0])}"
@@ -203,14 +221,14 @@ def whole(searched: Searched) -> Delayed:
 
 
 def _tasks(
-    searched: Searched, window: tuple[Range, ...] | None
+    searched: Searched, window: tuple[Range, ...] | None, run: str
 ) -> tuple[dict[Any, Any], list[da.Array], list[Key]]:
     """Return the tasks of a window, what they depend on, and the keys of its blocks' results."""
     layout = searched.layout(window)
     query = searched.query
     token = tokenize(
         searched.values.name, searched.stencil.token, searched.sizes, window,
-        query.measure.name, query.k, query.dtype, query.points,
+        query.measure.name, query.k, query.dtype, query.points, run,
     )  # fmt: skip
     shared, inside, around = (
         f"{searched.name}-{what}-{token}" for what in ("sweep", "interior", "seams")

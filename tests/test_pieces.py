@@ -22,14 +22,14 @@ from . import oracles
 from .strategies import Line, cuts, lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from dhess.pieces import Piece
 
 
 def stencil_of(line: Line, order: int, *, adapts: bool = False) -> AxisStencil:
     array = xr.DataArray(np.zeros(len(line.values)), {"x": line.values}, "x")
-    period = None if line.period is None else {"x": line.period}
+    period: dict[Hashable, float] = {} if line.period is None else {"x": line.period}
     nan = "adapt" if adapts else "propagate"
     chosen = settings(order=order, period=period, nan=nan)
     axis = Stencil.of(Grid.of(array, chosen), chosen, EVERYTHING).along(0)

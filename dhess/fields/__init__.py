@@ -280,24 +280,26 @@ def _lazy(values: da.Array, stencil: Stencil, quantity: Quantity, dtype: np.dtyp
     leading = (len(stencil.axes),) * len(quantity.leading)
     meta = np.empty((0,) * (len(leading) + values.ndim), dtype)
     work = FieldWork(quantity, dtype)
-    values, stored = in_memory(values, stencil, dtype.itemsize * math.prod(leading), workers())
+    itemsize = dtype.itemsize * math.prod(leading)
+    team = workers()
+    values, stored = fitting(values, stencil, itemsize, team)
+    if stored is not None and team is not None:
+        project = partial(
+            field_memory, stencil=stencil, out_itemsize=itemsize, workers=team, reread=True
+        )
+        refuse(project, values.chunks, values.dtype, stored, team, stencil.grid.dims)
     return halo.field(
         values, stencil, work, leading=leading, meta=meta, name=quantity.name, stored=stored
     )
 
 
-def in_memory(
+def fitting(
     values: da.Array, stencil: Stencil, out_itemsize: int, workers: Workers | None
 ) -> tuple[da.Array, Stored | None]:
     """Return an array in blocks that fit the memory of workers when a field is made of it.
 
     It comes with what it reads from, if its blocks have to be read twice: where those that wait for
     their neighbours would fill the memory. Bytes of a point of the field are ``out_itemsize``.
-
-    Raises
-    ------
-    InputError
-        If no block fits.
     """
     stored = None if workers is None else stored_of(values)
     if stored is None or workers is None:
@@ -311,9 +313,7 @@ def in_memory(
     sizes = stored_blocks(stored, values.chunks, project, workers)
     if fits(project(Blocks.of(sizes, values.dtype, stored)), workers):
         return _cut(values, stored, sizes), None
-    twice = partial(project, reread=True)
-    sizes = stored_blocks(stored, values.chunks, twice, workers)
-    refuse(twice, sizes, values.dtype, stored, workers, stencil.grid.dims)
+    sizes = stored_blocks(stored, values.chunks, partial(project, reread=True), workers)
     return _cut(values, stored, sizes), stored
 
 
