@@ -13,9 +13,9 @@ has memory for. The halo makes fields of Dask arrays; fields apply measures to l
 answer dresses the points that a search found in labels, a description is what is told of each, a
 sweep is the tasks of a search, windows are its graph, and the search finds the points. Planning
 tells what that costs. Smoothing makes a field of a field, as a step before. So far the library;
-then comes the way in (source), the way out (sink) and the place to work (cluster), which know labelled arrays but no command. A plot draws
-fields and answers, a report writes answers down. The demo uses all of them as a user would, and the
-command line stands on everything.
+then comes the way in (source), the way out (sink) and the place to work (cluster), which know
+labelled arrays but no command. A plot draws fields and answers, a report writes answers down. The
+demo uses all of them as a user would, and the command line stands on everything.
 """
 
 from __future__ import annotations

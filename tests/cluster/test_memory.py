@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from distributed import Client
 
-CASES = 30
+CASES = 31  # one of them would be refused
 SMALL, LARGE = "750MB", "4GB"
 NAMES = "tzyx"
 
