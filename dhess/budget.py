@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
     Projection = Callable[["Blocks"], dict[str, int]]
 
-FLOOR = 280 * 10**6
+FLOOR = 275 * 10**6
 """What a worker takes that has imported everything and compiled the kernels."""
 
 USABLE = 0.7
 """Share of a worker's memory above which Dask spills to disk."""
 
-KILLED = 0.95
-"""Share above which Dask ends a worker."""
+PAUSED = 0.8
+"""Share above which Dask gives a worker no more tasks: for good, where memory is kept."""
 
 AT_ONCE = 4
 """Chunks in memory while a block is read: two are read at a time, compressed and not."""
@@ -162,9 +162,9 @@ def _parts(task: int, blocks: Blocks, workers: Workers, waiting: dict[str, int])
     return {name: int(SLACK * nbytes) for name, nbytes in parts.items()}
 
 
-def killed(parts: dict[str, int], workers: Workers) -> bool:
-    """Tell whether Dask would end a worker for its peak."""
-    return workers.memory is not None and sum(parts.values()) > KILLED * workers.memory
+def starved(parts: dict[str, int], workers: Workers) -> bool:
+    """Tell whether a worker would get no more tasks, for the memory that it takes."""
+    return workers.memory is not None and sum(parts.values()) > PAUSED * workers.memory
 
 
 def fits(parts: dict[str, int], workers: Workers) -> bool:
@@ -181,13 +181,13 @@ def refuse(
     dims: Sequence[Hashable],
     grow: Callable[[Sequence[Sequence[int]]], Sequence[Sequence[int]]] = tuple,
 ) -> None:
-    """Raise InputError if a worker would be killed for the memory that it takes.
+    """Raise InputError if a worker would get no more tasks, for the memory that it takes.
 
     The sentence names the two numbers, and the blocks that would fit.
     """
     blocks = Blocks.of(sizes, dtype, stored)
     parts = project(blocks)
-    if workers.memory is None or not killed(parts, workers):
+    if workers.memory is None or not starved(parts, workers):
         return
     needed = sum(parts.values())
     smaller = smaller_blocks(project, sizes, dtype, stored, workers, grow)
@@ -197,8 +197,8 @@ def refuse(
     elif stored is not None and stored.chunks is not None and 2 * blocks.chunk_bytes > FLOOR:
         remedy += f", or store it in chunks smaller than {by(stored.chunks)}"
     raise InputError(
-        f"blocks of {by(blocks.points)} points would take {mega(needed)} of a worker's memory, "
-        f"which is {mega(workers.memory)}; {remedy}"
+        f"blocks of {by(blocks.points)} points would take {mega(needed)}, and a worker gets tasks "
+        f"up to {PAUSED:.0%} of its {mega(workers.memory)}; {remedy}"
     )
 
 

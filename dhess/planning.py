@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import dask
 import xarray as xr  # noqa: TC002  (documentation examples read the annotations)
 
-from dhess.budget import KILLED, USABLE, Blocks, field_memory, killed, smaller_blocks
+from dhess.budget import PAUSED, USABLE, Blocks, field_memory, smaller_blocks, starved
 from dhess.errors import InputError
 from dhess.fields import fitting
 from dhess.fields.labels import is_lazy, the_variable
@@ -73,7 +73,7 @@ class Plan:
     threads: int
     memory_limit: int | None
     fits: bool
-    """Whether the peak stays below what ends a worker; true where there is no limit."""
+    """Whether workers would still get tasks at that peak; true where there is no limit."""
     chunks: dict[str, int] | None
     """Blocks that would fit, where these do not."""
     seconds: float | None
@@ -169,7 +169,7 @@ def plan(
         cost = _of_search(Searched.of(values, stencil, query, team), team)
     dims = tuple(map(str, array.dims))
     peak = sum(cost.memory.values())
-    enough = not killed(cost.memory, team)
+    enough = not starved(cost.memory, team)
     chunks = None if enough else cost.smaller
     speed = _rate(rate, cost)
     return Plan(
@@ -335,7 +335,7 @@ def _advice(cost: Cost, team: Workers, peak: int) -> Iterator[str]:
             f"a stored chunk of {by(chunks)} points is {mega(chunk_bytes)}, and no block can be "
             f"smaller; rechunk the store, for example to {by(_rechunked(cost.blocks))}"
         )
-    if team.memory is not None and USABLE * team.memory < peak <= KILLED * team.memory:
+    if team.memory is not None and USABLE * team.memory < peak <= PAUSED * team.memory:
         yield (
             f"workers may write to disk in between, for {mega(peak)} is more than {USABLE:.0%} of "
             f"{mega(team.memory)}; give them more, or use smaller blocks"

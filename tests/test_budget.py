@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 import dhess
 from dhess.budget import (
     FLOOR,
-    KILLED,
     LEAST,
     MOST,
+    PAUSED,
     SLACK,
     USABLE,
     Blocks,
@@ -156,7 +156,7 @@ def test_fits_below_what_makes_dask_spill() -> None:
     assert fits(parts, Workers(1, 1, 1000))  # exactly the share
     assert not fits(parts, Workers(1, 1, 999))
     assert fits(parts, Workers(1, 1, None))
-    assert (USABLE, KILLED) == (0.7, 0.95)  # distributed.worker.memory: spill, terminate
+    assert (USABLE, PAUSED) == (0.7, 0.8)  # distributed.worker.memory: spill, pause
 
 
 # --------------------------------------------------------------------------------------- refusing
@@ -172,7 +172,7 @@ def test_refusal_names_both_numbers_and_what_would_fit() -> None:
     dims = ("z", "y", "x")
     refuse(project, sizes, F4, None, Workers(1, 1, None), dims)
     refuse(project, sizes, F4, None, Workers(1, 1, 10 * GB), dims)
-    refuse(project, sizes, F4, None, Workers(1, 1, 671_088_640 * 100 // 95 + 1), dims)
+    refuse(project, sizes, F4, None, Workers(1, 1, 671_088_640 * 100 // 80 + 1), dims)
     stored = Stored(np.broadcast_to(F4.type(0), (1024,) * 3), (64, 64, 64), "made up")
     with pytest.raises(InputError) as caught:
         refuse(project, sizes, F4, stored, Workers(1, 1, 400 * 10**6), dims)
