@@ -119,11 +119,11 @@ def test_a_killed_worker_in_the_middle_of_a_search(
     client: Client, path: Path, brought: bool
 ) -> None:
     want = dhess.find_minimum(field(), k=7)
-    opened = dhess.open(path, chunks=(6, 9, 6))
+    opened = dhess.open(path, chunks=(12, 9, 6))
     killing = Killing(client)
     with watched(killing):
         found = dhess.find_minimum(opened * 1 if brought else opened, k=7)
-    assert 0 < killing.at < 8 * BLOCKS
+    assert 0 < killing.at < 4 * BLOCKS
     identical(found, want)
     client.wait_for_workers(2)
     assert killing.pids[0] not in client.run(os.getpid).values()
