@@ -212,6 +212,25 @@ def test_stores_of_other_kinds(tmp_path: Path, memory_files: Any, kind: str) -> 
             identical(dhess.find_minimum(dhess.open(path), k=9, order=4), want)
 
 
+@pytest.mark.parametrize("blocks", ["auto", None, (12, 12), (8, 8), (5, 24)])
+@pytest.mark.parametrize("most", [1, 10_000])
+@pytest.mark.parametrize("wraps", [False, True])
+def test_each_missing_chunk_is_counted_once(
+    tmp_path: Path, blocks: Any, most: int, wraps: bool
+) -> None:
+    """Also one that several blocks or windows read. By Zarr's rule it is fill value: NaN."""
+    array = random((24, 24))
+    path = write(array, tmp_path / "f.zarr", (6, 6))
+    for place in ((1, 0), (1, 2), (3, 3)):
+        path.joinpath("f", "c", *map(str, place)).unlink()
+        array[tuple(slice(6 * p, 6 * p + 6) for p in place)] = np.nan
+    options: dict[str, Any] = {"k": 5, "period": {"y": 30.0, "z": 30.0} if wraps else None}
+    with sizes(most, 8 * 144):
+        found = dhess.find_minimum(dhess.open(path, chunks=blocks), **options)
+    assert found.attrs.pop("missing_chunks") == 3
+    identical(found, dhess.find_minimum(array, **options))
+
+
 # ------------------------------------------------------------------------------ what it costs
 
 
