@@ -1,4 +1,4 @@
-"""Compute the parts of a search where Dask would, and take each result when it is there."""
+"""Compute parts of the work where Dask would, and take each result when it is there."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dask.base import get_scheduler
 from dask.callbacks import Callback
 
 from dhess.errors import ClusterError
+from dhess.waiting import Attendant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -119,7 +120,7 @@ def run(parts: Sequence[Delayed], done: Callable[[Any], None], *, name: str) -> 
     Raises
     ------
     ClusterError
-        If workers died again and again over one of them.
+        If workers died again and again over one of them, or all stay paused for their memory.
     """
     client = active_client()
     if client is None:
@@ -160,13 +161,11 @@ def _on_cluster(
     if inside:
         secede()  # a task that waits for others must not hold the thread that they need
     try:
-        for _, result in as_completed(futures, with_results=True):
-            if isinstance(result, BaseException):
-                raise ClusterError(
-                    "the search was cancelled, since the cluster was restarted or closed, or "
-                    "somebody cancelled its tasks; run it again"
-                ) from result
-            done(result)
+        with Attendant.of(client, futures) as attendant:
+            for _, result in as_completed(futures, with_results=True):
+                if isinstance(result, BaseException):
+                    raise _cancelled(attendant) from result
+                done(result)
     except KilledWorker as error:
         raise ClusterError(
             f"workers died {error.allowed_failures + 1} times over the task {error.task!r}; they "
@@ -177,3 +176,15 @@ def _on_cluster(
             client.cancel(futures)
         if inside:
             rejoin()
+
+
+def _cancelled(attendant: Attendant) -> ClusterError:
+    if attendant.gave_up is None:
+        return ClusterError(
+            "the work was cancelled, since the cluster was restarted or closed, or somebody "
+            "cancelled its tasks; run it again"
+        )
+    return ClusterError(
+        f"{attendant.gave_up}, and nothing runs that could free it; give workers more memory, make "
+        "blocks smaller with chunks=, or restart the workers if other work has filled them"
+    )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dhess.errors import OutputError
+from dhess.running import run
 from dhess.shapes import stored_chunk
 from dhess.sink.check import check_local, check_output, check_single_file
 from dhess.sink.whole import whole_file
@@ -244,7 +245,11 @@ def _write(dataset: xr.Dataset, store: Any, shown: str) -> None:
                 f"Zarr cannot store the field {next(iter(dataset.data_vars))!r}: {line(error)}; "
                 "check its name, attrs and coordinates"
             ) from error
-    writes.compute()
+    run([writes], _nothing, name="write")
+
+
+def _nothing(_: Any) -> None:
+    """Take what comes of writing."""
 
 
 def _complete(store: Any) -> None:
