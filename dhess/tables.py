@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from dhess.stencil import Operator, Stencil
 
     Array = np.ndarray[Any, np.dtype[Any]]
     Range = tuple[int, int]
+
+
+MOST_ROWS = 256
+"""Ranges of an operator whose rows are kept for the next block."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +44,22 @@ class Rows:
         widths = weights.shape[1] - np.argmax(weights[:, ::-1] != 0, axis=1)
         differences = differences_of(starts, widths, weights, second=second)
         return cls(starts, widths, weights.T, np.abs(weights).sum(axis=1), differences)
+
+
+_known: MutableMapping[Operator, dict[Range, Rows]] = WeakKeyDictionary()
+
+
+def rows_of(op: Operator, points: Range, *, second: bool) -> Rows:
+    """Return the rows of an operator: looked up once for all blocks where they are alike."""
+    known = _known.setdefault(op, {})
+    points = op.alike(points)
+    rows = known.get(points)
+    if rows is None:
+        rows = Rows.of(op, points, second=second)
+        if len(known) >= MOST_ROWS:
+            known.clear()
+        known[points] = rows
+    return rows
 
 
 def differences_of(
@@ -92,7 +115,6 @@ class Table:
     def __init__(self, stencil: Stencil) -> None:
         self.stencil = stencil
         self._nodes: dict[tuple[int, Range], Range] = {}
-        self._rows: dict[tuple[Operator, Range], Rows] = {}
 
     def nodes(self, d: int, points: Range) -> Range:
         """Return the range of indices that points read along a dimension."""
@@ -103,17 +125,11 @@ class Table:
 
     def rows(self, k: int, points: Range) -> tuple[Rows | None, Rows | None]:
         """Return the rows of the first and the second derivative along an axis."""
-        axis = self.stencil.axes[k]
-        both: list[Rows | None] = []
-        for op in (axis.first, axis.second):
-            if op is None:
-                both.append(None)
-                continue
-            key = op, op.alike(points)
-            if key not in self._rows:
-                self._rows[key] = Rows.of(op, key[1], second=op is axis.second)
-            both.append(self._rows[key])
-        return both[0], both[1]
+        first, second = self.stencil.axes[k].first, self.stencil.axes[k].second
+        return (
+            None if first is None else rows_of(first, points, second=False),
+            None if second is None else rows_of(second, points, second=True),
+        )
 
     def differences(
         self, ranges: tuple[Range, ...], strides: dict[int, int], *, even: bool, row: int
