@@ -46,6 +46,9 @@ MOST = 10_000
 LEAST = 64
 """Fewer would read too much twice."""
 
+LAYERS = 32
+"""Parts in which the layers of a field are written, one after the other."""
+
 SHELLS = 0.2
 """Share of the memory that the shells of a window may take."""
 
@@ -145,9 +148,12 @@ def field_memory(
     writing = out + 6 * min(out, CHUNK_BYTES)
     rims = 2 * rim if around else 0
     task = blocks.nbytes + max(blocks.reading, blocks.computing(stencil) + rims + writing)
-    waiting = {"rims that wait": min(blocks.number, 6 * blocks.front) * rim}
+    # Layers that are written together, and one more to each side; every worker has those rims.
+    near = (-(-max(blocks.counts) // LAYERS) + 3) * blocks.front
+    waiting = {"rims that wait": min(blocks.number, near) * rim * workers.count}
     if not reread:
-        waiting["blocks that wait"] = min(blocks.number, 2 * blocks.front + 4) * blocks.nbytes
+        ahead = near - 2 * blocks.front + 4
+        waiting["blocks that wait"] = min(blocks.number, ahead) * blocks.nbytes
     return _parts(task, blocks, workers, waiting)
 
 

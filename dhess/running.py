@@ -7,6 +7,8 @@ import sys
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import dask
@@ -17,10 +19,10 @@ from dhess.errors import ClusterError
 from dhess.waiting import Attendant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from dask.delayed import Delayed
-    from distributed import Client
+    from distributed import Client, Future
 
 log = logging.getLogger(__name__)
 
@@ -112,30 +114,44 @@ def workers() -> Workers | None:
     return Workers(len(known), max(each["nthreads"] for each in known), min(limits, default=None))
 
 
-def run(parts: Sequence[Delayed], done: Callable[[Any], None], *, name: str) -> None:
+def run(
+    parts: Sequence[Delayed],
+    done: Callable[[int, Any], None],
+    *,
+    name: str,
+    layers: Sequence[int] | None = None,
+) -> None:
     """Compute delayed objects and hand over each result as it comes, in any order.
 
-    On a cluster they are a span of that name, as its dashboard shows it.
+    It comes with the position of its object. On a cluster they are a span of that name, as its
+    dashboard shows it; those of a lower layer go first, with all that they need. (Dask itself, left
+    alone with blocks that need their neighbours, may read most of them before it writes the first.)
 
     Raises
     ------
     ClusterError
-        If workers died again and again over one of them, or all stay paused for their memory.
+        If the cluster has dropped them or is gone, workers died again and again over one of them,
+        or all of them stay paused for their memory.
     """
     client = active_client()
+    where: dict[Any, int] = {}
+    for i, part in enumerate(parts):
+        where.setdefault(part.key, i)
     if client is None:
-        _in_this_process(parts, done)
+        _in_this_process(parts, where, done)
     else:
-        _on_cluster(client, parts, done, name)
+        _on_cluster(client, parts, where, done, name, layers)
 
 
-def _in_this_process(parts: Sequence[Delayed], done: Callable[[Any], None]) -> None:
-    left = {part.key for part in parts}
+def _in_this_process(
+    parts: Sequence[Delayed], where: Mapping[Any, int], done: Callable[[int, Any], None]
+) -> None:
+    left = set(where)
 
     def take(key: Any, value: Any, *_: Any) -> None:
         if key in left:
             left.remove(key)
-            done(value)
+            done(where[key], value)
 
     callback = Callback(posttask=take)
     try:
@@ -149,7 +165,12 @@ def _in_this_process(parts: Sequence[Delayed], done: Callable[[Any], None]) -> N
 
 
 def _on_cluster(
-    client: Client, parts: Sequence[Delayed], done: Callable[[Any], None], name: str
+    client: Client,
+    parts: Sequence[Delayed],
+    where: Mapping[Any, int],
+    done: Callable[[int, Any], None],
+    name: str,
+    layers: Sequence[int] | None,
 ) -> None:
     from distributed import as_completed, rejoin, secede, span
     from distributed.scheduler import KilledWorker
@@ -157,15 +178,15 @@ def _on_cluster(
 
     inside = bool(getattr(thread_state, "key", None))
     with span("dhess", name):
-        futures = client.compute(list(parts))
+        futures = _submitted(client, parts, layers or [0] * len(parts))
     if inside:
         secede()  # a task that waits for others must not hold the thread that they need
     try:
         with Attendant.of(client, futures) as attendant:
-            for _, result in as_completed(futures, with_results=True):
+            for future, result in as_completed(futures, with_results=True):
                 if isinstance(result, BaseException):
                     raise _cancelled(attendant) from result
-                done(result)
+                done(where[future.key], result)
     except KilledWorker as error:
         raise ClusterError(
             f"workers died {error.allowed_failures + 1} times over the task {error.task!r}; they "
@@ -176,6 +197,13 @@ def _on_cluster(
             client.cancel(futures)
         if inside:
             rejoin()
+
+
+def _submitted(client: Client, parts: Sequence[Delayed], layers: Sequence[int]) -> list[Future]:
+    futures: list[Future] = []
+    for layer, items in groupby(zip(layers, parts, strict=True), key=itemgetter(0)):
+        futures += client.compute([part for _, part in items], priority=-layer)
+    return futures
 
 
 def _cancelled(attendant: Attendant) -> ClusterError:

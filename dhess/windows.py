@@ -185,7 +185,7 @@ def gather(tally: Tally) -> None:
     tell(tally.progress(1, len(all_windows)))
     for i, window in enumerate(all_windows, 1):
 
-        def done(found: Candidates, i: int = i) -> None:
+        def done(_: int, found: Candidates, i: int = i) -> None:
             tally.add(found)
             tell(tally.progress(i, len(all_windows)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 import dask
@@ -57,7 +58,7 @@ def fail(x: int) -> int:
 @everywhere
 def test_each_result_is_handed_over_once(where: str) -> None:
     found: list[int] = []
-    run([dask.delayed(square)(i) for i in range(20)], found.append, name="squares")
+    run([dask.delayed(square)(i) for i in range(20)], lambda _, x: found.append(x), name="squares")
     assert sorted(found) == [i * i for i in range(20)]
 
 
@@ -66,8 +67,24 @@ def test_each_result_is_handed_over_once(where: str) -> None:
 def test_the_same_part_twice(where: str) -> None:
     part = dask.delayed(square, pure=True)(3)
     found: list[int] = []
-    run([part, part], found.append, name="squares")
+    run([part, part], lambda _, x: found.append(x), name="squares")
     assert set(found) == {9}
+
+
+def slowly(i: int) -> int:
+    time.sleep(0.02)
+    return i
+
+
+@pytest.mark.usefixtures("client")
+def test_lower_layers_go_first() -> None:
+    """But for the few that were at work before they were handed over."""
+    found: list[int] = []
+    parts = [dask.delayed(slowly)(i) for i in range(60)]
+    layers = [1] * 30 + [0] * 30
+    run(parts, lambda i, _: found.append(i), name="", layers=layers)
+    assert sorted(found) == list(range(60))
+    assert sum(found.index(i) for i in range(30, 60)) < sum(found.index(i) for i in range(30)) / 2
 
 
 @pytest.mark.parametrize("where", ["synchronous", "one thread"])
@@ -80,7 +97,7 @@ def test_a_result_comes_before_all_are_done(scheduler: Any, where: str) -> None:
         return i
 
     seen: list[int] = []
-    run([dask.delayed(begin)(i) for i in range(5)], lambda _: seen.append(len(begun)), name="")
+    run([dask.delayed(begin)(i) for i in range(5)], lambda *_: seen.append(len(begun)), name="")
     assert seen == [1, 2, 3, 4, 5]
 
 
@@ -89,7 +106,7 @@ def test_a_result_comes_before_all_are_done(scheduler: Any, where: str) -> None:
 def test_what_a_task_raises_comes_out(where: str) -> None:
     parts = [dask.delayed(square)(1), dask.delayed(fail)(7), dask.delayed(square)(2)]
     with pytest.raises(LookupError, match="no 7"):
-        run(parts, lambda _: None, name="squares")
+        run(parts, lambda *_: None, name="squares")
 
 
 @pytest.mark.usefixtures("scheduler")
@@ -109,7 +126,7 @@ def test_what_a_search_raises_comes_out(where: str) -> None:
 def test_nothing_stays_on_a_cluster(client: Any) -> None:
     dhess.find_minimum(random((20, 20)).chunk(5))
     with pytest.raises(LookupError):
-        run([dask.delayed(fail)(i) for i in range(3)], lambda _: None, name="")
+        run([dask.delayed(fail)(i) for i in range(3)], lambda *_: None, name="")
     assert not client.futures
 
 

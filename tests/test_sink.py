@@ -107,6 +107,16 @@ def test_a_stored_chunk_is_a_block(tmp_path: Path) -> None:
         np.testing.assert_array_equal(dhess_open(tmp_path / f"{name}.zarr"), values())
 
 
+def test_lazy_coordinates_come_back(tmp_path: Path) -> None:
+    """Of several dimensions, and of a kind that xarray encodes."""
+    times = np.arange(30, dtype="m8[D]") + np.datetime64("2026-01-01", "ns")
+    written = field(blocks(values())).assign_coords(
+        lat=(("y", "x"), blocks(values() * 2)), when=("y", dask.array.from_array(times, 10))
+    )
+    write_field(written, tmp_path / "out.zarr")
+    xr.testing.assert_identical(dhess_open(tmp_path / "out.zarr").compute(), written.compute())
+
+
 def test_every_chunk_is_stored(tmp_path: Path) -> None:
     """A block of NaN too: where a chunk is missing, it got lost."""
     write_field(field(blocks(values())), tmp_path / "out.zarr")

@@ -10,17 +10,17 @@ from __future__ import annotations
 import errno
 import secrets
 import shutil
-import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dhess.errors import OutputError
 from dhess.running import run
-from dhess.shapes import stored_chunk
+from dhess.sink.blocks import open_array, writing
 from dhess.sink.check import check_local, check_output, check_single_file
+from dhess.sink.layout import TakenError, complete, lay_out, prepared
 from dhess.sink.whole import whole_file
-from dhess.source import auto_chunks, is_url, line, location_of, public
+from dhess.source import is_url, line, location_of, public
 
 if TYPE_CHECKING:
     import os
@@ -31,16 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["check_output", "check_single_file", "whole_file", "write_field"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
-
-
-class _TakenError(OutputError):
-    """Another writer's store stands where nothing stood when the work began."""
-
-    def __init__(self, shown: str) -> None:
-        super().__init__(
-            f"output {shown!r} was made by somebody else meanwhile and stays as it is; "
-            "choose another name"
-        )
 
 
 def write_field(
@@ -90,7 +80,7 @@ def write_field(
     array([0., 1., 4., 9.])
     """
     check_output(path, overwrite=overwrite, kind="store")
-    dataset = _prepared(da, chunks)
+    dataset = prepared(da, chunks)
     location = location_of(path)
     try:
         if is_url(location):
@@ -106,39 +96,6 @@ def write_field(
         ) from error
 
 
-def _prepared(da: xr.DataArray, chunks: int | Mapping[Any, Any] | None) -> xr.Dataset:
-    """Return the field in regular blocks, with no encoding but what keeps its bits."""
-    try:
-        if chunks is not None:
-            da = da.chunk(chunks)
-        elif da.chunks is None:
-            blocks = auto_chunks(da.shape, None, da.dtype.itemsize)
-            da = da.chunk(dict(zip(da.dims, blocks, strict=True)))
-    except (ValueError, TypeError, ZeroDivisionError, NotImplementedError) as error:
-        raise OutputError(
-            f"chunks={chunks!r} do not fit a field of shape {da.shape}: {line(error)}; "
-            "give positive sizes by dimension"
-        ) from error
-    uneven = {
-        dim: max(sizes)
-        for dim, sizes in zip(da.dims, da.chunks or (), strict=True)
-        if len(set(sizes[:-1])) > 1 or sizes[-1] > sizes[0]
-    }
-    name = "field" if da.name is None or da.name in da.coords else da.name
-    dataset = da.chunk(uneven).to_dataset(name=name).drop_encoding()
-    for variable in dataset.variables.values():
-        if variable.dtype.kind == "f":
-            # No fill value to decode: it would cost a pass and forget which NaN it was. Zarr's own
-            # one, for a chunk that got lost, should be NaN and not 0.
-            variable.encoding = {"_FillValue": None, "fill_value": float("nan")}
-        if variable.chunks:
-            block = tuple(sizes[0] for sizes in variable.chunks)
-            whole = chunks is not None
-            size = variable.dtype.itemsize
-            variable.encoding["chunks"] = block if whole else stored_chunk(block, size)
-    return dataset
-
-
 def _write_local(dataset: xr.Dataset, target: Path, *, overwrite: bool) -> None:
     from dhess.sink.store import ConfinedStore
 
@@ -146,7 +103,7 @@ def _write_local(dataset: xr.Dataset, target: Path, *, overwrite: bool) -> None:
     partial.mkdir()
     try:
         _write(dataset, ConfinedStore(partial), str(target))
-        _complete(ConfinedStore(partial))
+        complete(ConfinedStore(partial))
         _publish(partial, target, overwrite=overwrite)
     except BaseException:
         _discard(partial)
@@ -164,8 +121,8 @@ def _write_remote(dataset: xr.Dataset, url: str, *, overwrite: bool) -> None:
         if replaced:
             check_output(url, overwrite=True)  # it may have become something else meanwhile
         else:
-            _complete(place)
-    except _TakenError:
+            complete(place)
+    except TakenError:
         raise
     except BaseException:
         _remove(place)
@@ -210,11 +167,11 @@ def _replace_remote(partial: str, url: str) -> None:
         files.invalidate_cache()
         files.rm(root, recursive=True)
         files.copy(url_to_fs(partial)[1], root, recursive=True)
-        _complete(url)
+        complete(url)
     except BaseException as error:
         _remove(url)
         with suppress(Exception):
-            _complete(partial)
+            complete(partial)
         if not isinstance(error, Exception):
             raise
         raise OutputError(
@@ -226,40 +183,21 @@ def _replace_remote(partial: str, url: str) -> None:
 
 def _write(dataset: xr.Dataset, store: Any, shown: str) -> None:
     """Write metadata, then chunks."""
-    with warnings.catch_warnings():
-        # names in coordinates are "unstable" in format 3
-        warnings.simplefilter("ignore")
-        try:
-            writes = dataset.assign_attrs(dhess_complete=False).to_zarr(
-                store,
-                mode="w-",
-                zarr_format=3,
-                consolidated=False,
-                compute=False,
-                write_empty_chunks=True,
-            )
-        except FileExistsError as error:
-            raise _TakenError(shown) from error
-        except (TypeError, ValueError, NotImplementedError) as error:
-            raise OutputError(
-                f"Zarr cannot store the field {next(iter(dataset.data_vars))!r}: {line(error)}; "
-                "check its name, attrs and coordinates"
-            ) from error
-    run([writes], _nothing, name="write")
+    rest = lay_out(dataset, store, shown)
+    ((name, field),) = dataset.data_vars.items()
+    if field.dtype.kind not in "fiu" or not field.ndim:  # xarray encodes it, or has written it
+        run([rest], _nothing, name="write")
+        return
+    parts, layers = writing(field.data, open_array(store, str(name)), str(name))
+    run(parts, _nothing, name="write", layers=layers)
+    labels = dataset.drop_vars([name])
+    if any(variable.chunks for variable in labels.variables.values()):
+        late = labels.to_zarr(store, mode="r+", consolidated=False, compute=False)
+        run([late], _nothing, name="write")
 
 
-def _nothing(_: Any) -> None:
+def _nothing(_: int, __: Any) -> None:
     """Take what comes of writing."""
-
-
-def _complete(store: Any) -> None:
-    """Write the word that all is there."""
-    import zarr
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # so is consolidated metadata
-        zarr.open_group(store, mode="r+", use_consolidated=False).attrs["dhess_complete"] = True
-        zarr.consolidate_metadata(store)
 
 
 def _publish(partial: Path, target: Path, *, overwrite: bool) -> None:
