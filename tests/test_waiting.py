@@ -55,11 +55,6 @@ builtins.held_for_a_test = numpy.ones(room, dtype="u1")
 """
 
 
-def fill(share: float) -> None:
-    """Hold memory in this worker until it has that share of its limit, for good."""
-    exec(HOLD.format(share=share, limit=LIMIT))
-
-
 def search(data: xr.DataArray, _: Path) -> None:
     dhess.find_minimum(data)
 
@@ -75,7 +70,7 @@ def test_workers_that_are_full_of_other_things(
     monkeypatch.setattr("dhess.waiting.EVERY", 0.3)
     data = xr.DataArray(np.arange(400.0).reshape(20, 20) ** 2, dims=["y", "x"], name="f").chunk(10)
     with dhess.local_cluster(1, memory_limit=LIMIT) as client:
-        client.run(fill, 0.87)
+        client.run(exec, HOLD.format(share=0.87, limit=LIMIT))  # workers cannot import tests
         while client.scheduler_info()["workers"].popitem()[1]["status"] != "paused":
             pass
         with pytest.raises(dhess.ClusterError) as caught:
