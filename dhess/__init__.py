@@ -26,6 +26,7 @@ from dhess.errors import (
     GridWarning,
     InputError,
     Interrupted,
+    LedgerError,
     NoValidPoint,
     OutputError,
     ReadError,
@@ -39,6 +40,7 @@ from dhess.search import find_minimum
 if TYPE_CHECKING:
     from dhess import plot
     from dhess.cluster import local_cluster
+    from dhess.job import Job
     from dhess.smoothing import smooth
     from dhess.source import open  # noqa: A004
 
@@ -50,6 +52,8 @@ __all__ = [
     "GridWarning",
     "InputError",
     "Interrupted",
+    "Job",
+    "LedgerError",
     "NoValidPoint",
     "OutputError",
     "Plan",
@@ -72,6 +76,7 @@ __all__ = [
 # What needs zarr, distributed, scipy or matplotlib is loaded when it is first asked for.
 _LATER = {
     "open": "dhess.source",
+    "Job": "dhess.job",
     "local_cluster": "dhess.cluster",
     "smooth": "dhess.smoothing",
 }

@@ -44,8 +44,20 @@ class ClusterError(InputError):
     """A scheduler does not answer or cannot be used."""
 
 
+class LostClusterError(ClusterError):
+    """The cluster has dropped the work, or is gone; on another one it can go on."""
+
+
+class KilledWorkerError(ClusterError):
+    """Workers died again and again over the same task."""
+
+
 class ReadError(DhessError):
     """Data of a store cannot be read, or are not what they were when it was opened."""
+
+
+class LedgerError(InputError):
+    """The record of jobs cannot be used, or contradicts what comes out now."""
 
 
 class NoValidPoint(DhessError):  # noqa: N818  (the name is part of the public API)

@@ -15,7 +15,7 @@ import dask
 from dask.base import get_scheduler
 from dask.callbacks import Callback
 
-from dhess.errors import ClusterError
+from dhess.errors import ClusterError, KilledWorkerError, LostClusterError
 from dhess.waiting import Attendant
 
 if TYPE_CHECKING:
@@ -129,9 +129,12 @@ def run(
 
     Raises
     ------
+    LostClusterError
+        If the cluster has dropped them, or is gone.
+    KilledWorkerError
+        If workers died again and again over one of them.
     ClusterError
-        If the cluster has dropped them or is gone, workers died again and again over one of them,
-        or all of them stay paused for their memory.
+        If all workers stay paused for their memory.
     """
     client = active_client()
     where: dict[Any, int] = {}
@@ -188,7 +191,7 @@ def _on_cluster(
                     raise _cancelled(attendant) from result
                 done(where[future.key], result)
     except KilledWorker as error:
-        raise ClusterError(
+        raise KilledWorkerError(
             f"workers died {error.allowed_failures + 1} times over the task {error.task!r}; they "
             "probably ran out of memory: give them more, or make blocks smaller with chunks="
         ) from error
@@ -208,7 +211,7 @@ def _submitted(client: Client, parts: Sequence[Delayed], layers: Sequence[int]) 
 
 def _cancelled(attendant: Attendant) -> ClusterError:
     if attendant.gave_up is None:
-        return ClusterError(
+        return LostClusterError(
             "the work was cancelled, since the cluster was restarted or closed, or somebody "
             "cancelled its tasks; run it again"
         )

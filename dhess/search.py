@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Unpack
@@ -38,7 +39,9 @@ from dhess.units import plain, requantified
 from dhess.windows import Searched, Tally, gather, whole
 
 if TYPE_CHECKING:
+    from dhess.running import Workers
     from dhess.tables import Array, Range
+    from dhess.units.quantities import Pint
 
 MOST = 10_000
 """Points in an answer at most: each block describes as many, and most of them for nothing."""
@@ -102,11 +105,58 @@ def find_minimum(
     >>> float(best.x[0]), float(best.y[0]), float(best.value[0]) < 0.01
     (0.0, 0.0, True)
     """
-    chosen = settings(**options)
-    if not isinstance(exclude_edges, bool | np.bool_):
-        raise InputError(f"exclude_edges={exclude_edges!r} is neither True nor False")
     if not isinstance(compute, bool | np.bool_):
         raise InputError(f"compute={reprlib.repr(compute)} is neither True nor False")
+    search = asked(data, measure, k, settings(**options), exclude_edges=exclude_edges)
+    values, full, query = search.array.variable.data, search.full, search.query
+    if not is_lazy(search.array):
+        found = partial(_eagerly, values, search.own, full, query)
+        if compute:
+            return search.answer(found())
+        late: Any = dask.delayed(_eagerly, pure=True)(values, search.own, full, query)
+    elif compute:
+        return _gathered(search)
+    else:
+        late = whole(Searched.lazily(values, full, query))
+    blank = _blank(search.array, len(full.axes), query)
+    return requantified(lazy_answer(late, search.array, search.labels, blank), search.pint)
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What is looked for in an array, all of it checked."""
+
+    array: xr.DataArray
+    pint: Pint | None
+    own: Stencil
+    """For the measure."""
+    full: Stencil
+    """For everything that is told of a point."""
+    query: Query
+    labels: Labels
+
+    def searched(self, team: Workers | None) -> Searched:
+        """Choose the blocks; refuse those that the workers cannot hold."""
+        searched = Searched.of(self.array.variable.data, self.full, self.query, team)
+        searched.refuse(self.array.dims)
+        return searched
+
+    def answer(self, found: Candidates) -> xr.Dataset:
+        """Return what is told of the points that were found."""
+        return requantified(answer(found, self.array, self.labels), self.pint)
+
+
+def asked(
+    data: xr.DataArray | xr.Dataset,
+    measure: str,
+    k: int,
+    chosen: Settings,
+    *,
+    exclude_edges: bool,
+) -> Search:
+    """Check a search, as `find_minimum` takes it, before any data is read."""
+    if not isinstance(exclude_edges, bool | np.bool_):
+        raise InputError(f"exclude_edges={exclude_edges!r} is neither True nor False")
     array, pint = plain(the_variable(data, chosen))
     grid = Grid.of(array, chosen)
     check_names(array)
@@ -122,35 +172,23 @@ def find_minimum(
         chosen.result_dtype(array.dtype),
         _points(own, exclude_edges=exclude_edges),
     )
-    values = array.variable.data
     attrs = _attributes(array, grid, chosen, query, k, exclude_edges=exclude_edges)
     labels = Labels(grid.names, attrs, _units(array, grid, chosen, wanted))
-    if not is_lazy(array):
-        found = partial(_eagerly, values, own, full, query)
-        if compute:
-            return requantified(answer(found(), array, labels), pint)
-        late: Any = dask.delayed(_eagerly, pure=True)(values, own, full, query)
-    elif compute:
-        searched = Searched.of(values, full, query, workers())
-        searched.refuse(array.dims)
-        return requantified(_gathered(searched, array, labels), pint)
-    else:
-        late = whole(Searched.lazily(values, full, query))
-    return requantified(lazy_answer(late, array, labels, _blank(array, grid, query)), pint)
+    return Search(array, pint, own, full, query, labels)
 
 
-def _gathered(searched: Searched, array: xr.DataArray, labels: Labels) -> xr.Dataset:
+def _gathered(search: Search) -> xr.Dataset:
     """Search, and on Ctrl-C tell the best so far."""
-    tally = Tally(searched)
+    tally = Tally(search.searched(workers()))
     try:
         gather(tally)
     except KeyboardInterrupt as stop:
         if tally.best is None or not len(tally.best.columns["place"]):
             raise
         told = f"{tally.done:,} of {tally.total:,} blocks searched"
-        raise Interrupted(answer(tally.best, array, labels).assign_attrs(partial=told)) from stop
+        raise Interrupted(search.answer(tally.best).assign_attrs(partial=told)) from stop
     assert tally.best is not None
-    return answer(tally.best, array, labels)
+    return search.answer(tally.best)
 
 
 def checked_count(k: int, size: int) -> int:
@@ -210,9 +248,9 @@ def _attributes(
     }
 
 
-def _blank(array: xr.DataArray, grid: Grid, query: Query) -> Candidates:
-    """Return candidates of the right shapes and types."""
-    n, k = len(grid.axes), query.k
+def _blank(array: xr.DataArray, n: int, query: Query) -> Candidates:
+    """Return candidates of the right shapes and types, for so many axes."""
+    k = query.k
     columns: dict[str, Array] = {
         "value": np.zeros(k),
         "place": np.zeros(k, np.int64),

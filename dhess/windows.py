@@ -58,6 +58,8 @@ class Searched:
 
     workers: Workers | None = None
     """Who will search, if that is a cluster."""
+    fixed: tuple[tuple[Range, ...], ...] | None = None
+    """Windows that were chosen before, for other workers perhaps."""
 
     @classmethod
     def of(
@@ -86,7 +88,7 @@ class Searched:
     @cached_property
     def along(self) -> tuple[tuple[Range, ...], ...]:
         """The windows along each dimension, as ranges of blocks."""
-        return self._windows(self.blocks, self.workers)
+        return self.fixed or self._windows(self.blocks, self.workers)
 
     def _windows(self, blocks: Blocks, workers: Workers | None) -> tuple[tuple[Range, ...], ...]:
         batch = [self.stencil.along(d) is None for d in range(len(blocks.counts))]
@@ -202,11 +204,14 @@ def gather(tally: Tally) -> None:
 
 
 def parts(
-    searched: Searched, window: tuple[Range, ...] | None = None, run: str = ""
+    searched: Searched,
+    window: tuple[Range, ...] | None = None,
+    run: str = "",
+    most: int = BRANCHES,
 ) -> list[Delayed]:
-    """Return the best points of a window in parts, each of up to `BRANCHES` blocks."""
+    """Return the best points of a window in parts, each of up to so many blocks, in C order."""
     graph, sources, keys = _tasks(searched, window, run)
-    return _merged(searched, graph, sources, keys)
+    return _merged(searched, graph, sources, keys, most)
 
 
 def whole(searched: Searched) -> Delayed:
@@ -245,19 +250,25 @@ def _tasks(
     return graph, sources, keys
 
 
-def _merge(graph: dict[Any, Any], name: str, keys: list[Key], k: int) -> list[Key]:
-    """Add the tasks that merge results, and return their keys."""
-    groups = [keys[i : i + BRANCHES] for i in range(0, len(keys), BRANCHES)]
+def _merge(
+    graph: dict[Any, Any], name: str, keys: list[Key], k: int, most: int = BRANCHES
+) -> list[Key]:
+    """Add the tasks that merge results, up to so many each, and return their keys."""
+    groups = [keys[i : i + most] for i in range(0, len(keys), most)]
     for i, group in enumerate(groups):
         graph[name, i] = (Candidates.merge, group, k)
     return [(name, i) for i in range(len(groups))]
 
 
 def _merged(
-    searched: Searched, graph: dict[Any, Any], sources: list[da.Array], keys: list[Key]
+    searched: Searched,
+    graph: dict[Any, Any],
+    sources: list[da.Array],
+    keys: list[Key],
+    most: int = BRANCHES,
 ) -> list[Delayed]:
     name = f"{searched.name}-best-{tokenize(keys[0])}"
-    merged = _merge(graph, name, keys, searched.query.k)
+    merged = _merge(graph, name, keys, searched.query.k, most)
     layers = HighLevelGraph.from_collections(name, graph, dependencies=sources)
     return [Delayed(key, layers, layer=name) for key in merged]
 

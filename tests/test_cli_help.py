@@ -19,7 +19,7 @@ from dhess.options import FLOATS, GEOMETRIES, NANS, SCHEMES, TIMES, Options
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAMES = ["demo", "info", "plan", "find", "field", "measures", "completion"]
+NAMES = ["demo", "info", "plan", "find", "field", "run", "measures", "completion"]
 
 
 def examples(name: str) -> list[str]:

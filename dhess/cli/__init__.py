@@ -24,6 +24,7 @@ from dhess.cli.info import info
 from dhess.cli.logs import shown_log
 from dhess.cli.measures import measures
 from dhess.cli.plan import plan
+from dhess.cli.run import run
 from dhess.errors import DhessError, DhessWarning, Interrupted
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ Examples:
   dhess find run.zarr::temperature --k 5
   dhess find sst.nc --geometry sphere --period lon=360 --nan adapt
   dhess field run.zarr::temperature --measure slope --out slope.zarr
+  dhess run flattest.toml
 
 \b
 Exit codes: 0 done, 1 the work failed, 2 the input was wrong,
@@ -106,7 +108,7 @@ def commands(ctx: click.Context, verbose: bool) -> None:
     ctx.with_resource(shown_log(verbose=verbose))
 
 
-for _command in (demo, info, plan, find, field, measures, completion):
+for _command in (demo, info, plan, find, field, run, measures, completion):
     commands.add_command(_command)
 
 

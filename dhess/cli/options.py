@@ -11,7 +11,6 @@ import click
 
 from dhess.cli.compute import Place, computing
 from dhess.cli.reading import chunks, index, names, pairs
-from dhess.errors import InputError, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,8 +23,6 @@ OPERATOR = (
     "longitude", "radius", "datetime_unit", "dtype",
 )  # fmt: skip
 """Options that go to the library by the same name."""
-SMOOTHING = ("period", "spacing", "nan", "datetime_unit")
-"""Those among them that smoothing takes too."""
 PLACE = ("workers", "memory_limit", "scheduler", "tls_ca", "tls_cert", "tls_key")
 
 
@@ -44,20 +41,9 @@ class Job:
 
     def open(self) -> xr.DataArray:
         """Open the source lazily, select from it, and smooth what is selected."""
-        from dhess import source
+        from dhess.source.prepared import prepared
 
-        data = select(source.open(self.source, chunks=self.chunks), self.sel)
-        return data if self.smooth is None else self._smoothed(data, self.smooth)
-
-    def _smoothed(self, data: xr.DataArray, sigma: dict[str, float]) -> xr.DataArray:
-        import dhess
-
-        options = {name: self.options[name] for name in SMOOTHING if name in self.options}
-        if self.options.get("dtype") == "float64":
-            options["dtype"] = "float64"  # float32 here would put its rounding into the result
-        smoothed: xr.DataArray = dhess.smooth(data, sigma, **options)
-        smoothed.encoding["source"] = data.encoding["source"]
-        return smoothed
+        return prepared(self.source, self.options, self.chunks, self.sel, self.smooth)
 
     def computing(
         self, da: xr.DataArray, label: str, *, report: str | None = None
@@ -97,51 +83,6 @@ def _as_job(
         function(Job(source, chunks, sel, options, place, smooth), **rest)
 
     return functools.reduce(lambda decorated, add: add(decorated), reversed(added), command)
-
-
-def select(da: xr.DataArray, sel: dict[str, int | slice]) -> xr.DataArray:
-    """Select by position, strictly: nothing is clipped to what is there.
-
-    Raises
-    ------
-    InputError
-        For a dimension that the array does not have, or an index outside of it.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> da = xr.DataArray([[1, 2, 3], [4, 5, 6]], dims=("t", "x"))
-    >>> select(da, {"t": -1, "x": slice(0, 2)}).values
-    array([4, 5])
-    """
-    for dim, what in sel.items():
-        if dim not in da.dims:
-            known = suggest(dim, map(str, da.dims))
-            raise InputError(f"--sel names {dim!r}, which is no dimension of the data; {known}")
-        size = da.sizes[dim]
-        start, stop = _bounds(what, size)
-        if not 0 <= start < stop <= size:
-            raise InputError(
-                f"--sel {dim}={_written(what)} is outside of {dim!r}, which has {size} points; "
-                f"give an index from 0 to {size - 1}, or start:stop up to {size}"
-            )
-    return da.isel(sel)
-
-
-def _bounds(what: int | slice, size: int) -> tuple[int, int]:
-    """Return start and stop counted from 0, unclipped."""
-    if isinstance(what, int):
-        start, stop = what, what + 1
-        return (start + size, stop + size) if what < 0 else (start, stop)
-    start = 0 if what.start is None else what.start
-    stop = size if what.stop is None else what.stop
-    return start + size * (start < 0), stop + size * (stop < 0)
-
-
-def _written(what: int | slice) -> str:
-    if isinstance(what, int):
-        return str(what)
-    return ":".join("" if end is None else str(end) for end in (what.start, what.stop))
 
 
 def measure_names() -> list[str]:

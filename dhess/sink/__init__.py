@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from dhess.errors import OutputError
 from dhess.running import run
-from dhess.sink.blocks import open_array, writing
+from dhess.sink.blocks import layers, open_array, optimized, write_block, writing
 from dhess.sink.check import check_local, check_output, check_single_file
 from dhess.sink.layout import TakenError, complete, lay_out, prepared
 from dhess.sink.whole import whole_file
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-__all__ = ["check_output", "check_single_file", "whole_file", "write_field"]
+__all__ = ["check_output", "check_single_file", "publish", "whole_file", "write_field"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
@@ -104,7 +104,7 @@ def _write_local(dataset: xr.Dataset, target: Path, *, overwrite: bool) -> None:
     try:
         _write(dataset, ConfinedStore(partial), str(target))
         complete(ConfinedStore(partial))
-        _publish(partial, target, overwrite=overwrite)
+        publish(partial, target, overwrite=overwrite)
     except BaseException:
         _discard(partial)
         raise
@@ -188,8 +188,10 @@ def _write(dataset: xr.Dataset, store: Any, shown: str) -> None:
     if field.dtype.kind not in "fiu" or not field.ndim:  # xarray encodes it, or has written it
         run([rest], _nothing, name="write")
         return
-    parts, layers = writing(field.data, open_array(store, str(name)), str(name))
-    run(parts, _nothing, name="write", layers=layers)
+    order = layers(field.data.numblocks)
+    target = open_array(store, str(name))
+    parts = writing(optimized(field.data), order, write_block, target, str(name))
+    run(parts, _nothing, name="write", layers=list(order.values()))
     labels = dataset.drop_vars([name])
     if any(variable.chunks for variable in labels.variables.values()):
         late = labels.to_zarr(store, mode="r+", consolidated=False, compute=False)
@@ -200,7 +202,7 @@ def _nothing(_: int, __: Any) -> None:
     """Take what comes of writing."""
 
 
-def _publish(partial: Path, target: Path, *, overwrite: bool) -> None:
+def publish(partial: Path, target: Path, *, overwrite: bool) -> None:
     """Give the complete store its name, in place of the store that stands there."""
     check_local(target, str(target), overwrite=overwrite, kind="store")  # hours may have passed
     if not target.exists():

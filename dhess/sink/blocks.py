@@ -13,6 +13,8 @@ from dask.highlevelgraph import HighLevelGraph
 from dhess.budget import LAYERS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     import dask.array as da
 
     from dhess.tables import Array, Range
@@ -40,20 +42,31 @@ def layers(numblocks: Index) -> dict[Index, int]:
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
-def writing(values: da.Array, target: Any, name: str) -> tuple[list[Delayed], list[int]]:
-    """Return what writes each block to its place in a Zarr array, and the layer of each."""
+def optimized(values: da.Array) -> da.Array:
+    """Return an array of the same blocks, whose graph is what Dask makes of it."""
     (values,) = dask.optimize(values)
-    order = layers(values.numblocks)
+    return values
+
+
+def writing(
+    values: da.Array,
+    indices: Iterable[Index],
+    write: Callable[[Array, Any, tuple[Range, ...]], Any],
+    target: Any,
+    name: str,
+) -> list[Delayed]:
+    """Return what writes blocks: ``write(block, target, ranges)`` of each."""
+    indices = list(indices)
     edges = [list(pairwise(accumulate(sizes, initial=0))) for sizes in values.chunks]
     # Keys of its own: a cluster that remembers them would take a second writing as done.
     label = f"{name}-write-{uuid.uuid4().hex}"
     shared = f"{label}-target"
     graph: dict[Any, Any] = {shared: target}
-    for index in order:
+    for index in indices:
         ranges = tuple(row[i] for row, i in zip(edges, index, strict=True))
-        graph[(label, *index)] = (write_block, (values.name, *index), shared, ranges)
+        graph[(label, *index)] = (write, (values.name, *index), shared, ranges)
     whole = HighLevelGraph.from_collections(label, graph, dependencies=[values])
-    return [Delayed((label, *index), whole, layer=label) for index in order], list(order.values())
+    return [Delayed((label, *index), whole, layer=label) for index in indices]
 
 
 def write_block(block: Array, target: Any, ranges: tuple[Range, ...]) -> None:

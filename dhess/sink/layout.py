@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dhess.errors import OutputError
 from dhess.shapes import stored_chunk
@@ -59,7 +59,9 @@ def prepared(da: xr.DataArray, chunks: int | Mapping[Any, Any] | None) -> xr.Dat
     return dataset
 
 
-def lay_out(dataset: xr.Dataset, store: Any, shown: str) -> Delayed:
+def lay_out(
+    dataset: xr.Dataset, store: Any, shown: str, mode: Literal["w-", "a"] = "w-"
+) -> Delayed:
     """Write metadata and what is in memory; return what writes the rest."""
     with warnings.catch_warnings():
         # names in coordinates are "unstable" in format 3
@@ -67,7 +69,7 @@ def lay_out(dataset: xr.Dataset, store: Any, shown: str) -> Delayed:
         try:
             writes: Delayed = dataset.assign_attrs(dhess_complete=False).to_zarr(
                 store,
-                mode="w-",
+                mode=mode,
                 zarr_format=3,
                 consolidated=False,
                 compute=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import uuid
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ class ConfinedStore(LocalStore):
     or is interrupted, tasks that run already would bring back the folder that was just removed.
     """
 
+    durable = False
+    """Whether what is written is on the disk when that returns."""
+
     async def _open(self, **_mode: object) -> None:
         if not self.root.is_dir():
             raise FileNotFoundError(f"{self.root} is gone")
@@ -29,15 +33,21 @@ class ConfinedStore(LocalStore):
     async def set(self, key: str, value: Buffer) -> None:
         """Write one key."""
         self._check_writable()
-        await asyncio.to_thread(_put, self.root, key, value)
+        await asyncio.to_thread(_put, self.root, key, value, durable=self.durable)
 
     def set_sync(self, key: str, value: Buffer) -> None:
         """Write one key, from code that runs no event loop."""
         self._check_writable()
-        _put(self.root, key, value)
+        _put(self.root, key, value, durable=self.durable)
 
 
-def _put(root: Path, key: str, value: Buffer) -> None:
+class DurableStore(ConfinedStore):
+    """One whose chunks outlive a power failure: Zarr itself leaves them to the system's cache."""
+
+    durable = True
+
+
+def _put(root: Path, key: str, value: Buffer, *, durable: bool) -> None:
     """Write one file whole or not at all, making folders below *root* only."""
     *folders, name = key.split("/")
     for folder in folders:
@@ -47,7 +57,21 @@ def _put(root: Path, key: str, value: Buffer) -> None:
     try:
         with partial.open("wb") as file:
             file.write(value.as_numpy_array().data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         partial.replace(root / name)
+        if durable:
+            _sync_folder(root)
     except OSError:
         partial.unlink(missing_ok=True)
         raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

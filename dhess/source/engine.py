@@ -100,8 +100,11 @@ def _finished(dataset: xr.Dataset, location: str) -> xr.Dataset:
     if dataset.attrs.get("dhess_complete", True):
         return dataset
     dataset.close()
+    remedy = "write it again"
+    if "dhess_job" in dataset.attrs:
+        remedy = "run its job again (dhess run JOB.toml), which goes on from where it ended"
     raise SourceError(
-        f"{public(location)!r} was not written to its end (dhess_complete is false); write it again"
+        f"{public(location)!r} was not written to its end (dhess_complete is false); {remedy}"
     )
 
 

@@ -9,7 +9,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,6 +113,18 @@ class Joined(Stored):
     def missing(self) -> int:
         """Return how many stored chunks all files lack, from a listing of each."""
         return sum(self.array.stored(place).missing() for place in self.array.pickled)
+
+    def marks(self) -> list[Any]:
+        """Return what changes when one of the files is another one."""
+        return [[place, self.array.stored(place).marks()] for place in sorted(self.array.pickled)]
+
+    def as_of(self, time: int) -> Joined:
+        """Return the files as they would be had they been opened at a time."""
+        parts = {
+            place: pickle.dumps(self.array.stored(place).as_of(time))
+            for place in self.array.pickled
+        }
+        return replace(self, array=Parts(self.array.dtype, self.array.edges, parts))
 
     def _fetched(self, index: Any, ranges: tuple[Range, ...]) -> tuple[Array, int]:
         data, missing = self.read(ranges)

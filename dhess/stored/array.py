@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -76,6 +76,23 @@ class Stored:
     def missing(self) -> int:
         """Return how many stored chunks the whole array lacks, from a listing of the store."""
         return 0 if self.origin is None else self.origin.missing()
+
+    def marks(self) -> list[Any]:
+        """Return what changes when the store is another one, as far as that can be seen."""
+        origin = self.origin
+        return [] if origin is None else [[origin.chunk, origin.shard, origin.moment.mark]]
+
+    def as_of(self, time: int) -> Stored:
+        """Return it as it would be had it been opened at a time, in nanoseconds since 1970.
+
+        Then what was written later is refused. The time is never later than that of the opening,
+        nor earlier than that of the metadata: the clock of a file server may be ahead.
+        """
+        if self.origin is None or self.origin.moment.mark is None:
+            return self
+        moment = self.origin.moment
+        then = moment._replace(time=min(moment.time, max(time, self.origin.moment.mark[0])))
+        return replace(self, origin=replace(self.origin, moment=then))
 
     def _fetched(self, index: Any, ranges: tuple[Range, ...]) -> tuple[Array, int]:
         fetch = partial(self._sliced, index)

@@ -1,0 +1,55 @@
+"""The result of a search, written whole: JSON as ``dhess find --json`` has it, or NetCDF."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dhess.errors import InputError
+from dhess.report import FindReport
+from dhess.sink import check_output, check_single_file, whole_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import xarray as xr
+
+
+def check_result(path: str, *, overwrite: bool, written: str) -> None:
+    """Refuse, before any work, an output that could not be written at its end.
+
+    What stands there may be replaced if it has the checksum ``written``: an earlier attempt's.
+    """
+    check_single_file(path)
+    check_output(path, overwrite=overwrite or checksum(path) == written, kind="file")
+    if Path(path).suffix == ".nc":
+        try:
+            import h5netcdf  # noqa: F401
+        except ImportError as error:
+            raise InputError(
+                f"output {path!r} is a NetCDF file, which needs h5netcdf; install dhess[netcdf], "
+                "or name a .json file"
+            ) from error
+
+
+def checksum(path: str) -> str | None:
+    """Return the checksum of a file; none where there is none."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def write_result(result: xr.Dataset, path: str, note: Callable[[str], None]) -> None:
+    """Write what a search found to a file that appears whole, in place of another.
+
+    ``note`` is given its checksum just before it appears.
+    """
+    with whole_file(path) as file:
+        if Path(path).suffix == ".json":
+            text = FindReport.from_dataset(result).model_dump_json(indent=2)
+            file.write_text(text + "\n", encoding="utf-8")
+        else:
+            result.to_netcdf(file, engine="h5netcdf")
+        note(checksum(str(file)) or "")

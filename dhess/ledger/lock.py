@@ -1,0 +1,63 @@
+"""One runner at a time: a lock that goes with its process, however that ends."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from dhess.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def locked(ledger: Path) -> Iterator[None]:
+    """Hold a ledger's lock, the file ``LEDGER.lock``, which is gone afterwards.
+
+    Raises
+    ------
+    LedgerError
+        If another process holds it.
+    """
+    path = ledger.with_name(f"{ledger.name}.lock")
+    while (held := _taken(path, ledger)) is None:
+        pass
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(held)
+
+
+def _taken(path: Path, ledger: Path) -> int | None:
+    """Return the locked file; none if its last holder removed it meanwhile."""
+    import fcntl
+
+    try:
+        held = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise LedgerError(
+            f"lock {str(path)!r} cannot be made: {error.strerror}; check the folder, or name "
+            "another ledger with --ledger"
+        ) from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(held)
+        if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN):
+            raise LedgerError(
+                f"another process runs the job of ledger {str(ledger)!r}; wait for it, or end it"
+            ) from error
+        raise LedgerError(
+            f"lock {str(path)!r} cannot be taken: {error.strerror}; put the ledger on a local "
+            "disk with --ledger"
+        ) from error
+    with suppress(FileNotFoundError):
+        if os.fstat(held).st_ino == path.stat().st_ino:
+            return held
+    os.close(held)
+    return None

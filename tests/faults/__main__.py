@@ -1,0 +1,40 @@
+"""`python -m tests.faults`: jobs whose processes are killed; exits 1 if one comes out wrong."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+from .run import disturbed, drawn, make_store, undisturbed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--runs", type=int, default=50, metavar="N")
+    parser.add_argument("--seed", type=int, metavar="N", help="draw the same kills again")
+    chosen = parser.parse_args(arguments)
+    seed = random.SystemRandom().randrange(10**6) if chosen.seed is None else chosen.seed
+    print(f"seed {seed}", flush=True)
+    rng, wrong = random.Random(seed), 0
+    with tempfile.TemporaryDirectory(prefix="dhess-faults-") as folder:
+        store = make_store(Path(folder))
+        expected = undisturbed(Path(folder), store)
+        for i in range(chosen.runs):
+            place = Path(folder, f"run-{i}")
+            place.mkdir()
+            task, kills = drawn(rng)
+            try:
+                told = disturbed(place, store, task, kills, expected[task]).line()
+            except AssertionError as error:
+                wrong += 1
+                told = f"WRONG {task} {kills}: {error}"
+            print(f"{i + 1:3d} {told}", flush=True)
+    print(f"{chosen.runs - wrong} of {chosen.runs} runs ended with the undisturbed result")
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""One run: a job, the moments at which processes are killed, and what must hold afterwards."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+import dhess
+from dhess.ledger import Ledger
+
+from .stage import ROLES, Stage
+
+if TYPE_CHECKING:
+    import random
+    from pathlib import Path
+
+SHAPE, BLOCK = (48, 48, 48), 6
+WINDOWS = 256
+TASKS = ("find", "field")
+LIMIT = 240.0
+"""Seconds after which a run has failed."""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Who is killed, and when: after so many windows are recorded."""
+
+    after: int
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to."""
+
+    task: str
+    kills: tuple[Kill, ...]
+    seconds: float
+
+    def line(self) -> str:
+        """Tell it in a line."""
+        told = ", ".join(f"{'+'.join(k.roles)} after {k.after}" for k in self.kills)
+        return f"{self.task}: {told}; {self.seconds:.1f} s"
+
+
+def drawn(rng: random.Random) -> tuple[str, tuple[Kill, ...]]:
+    """Draw a task, and one to three moments at which one or two processes die."""
+    moments = sorted(rng.sample(range(WINDOWS - 6), rng.randint(1, 3)))
+    kills = [Kill(after, tuple(rng.sample(ROLES, rng.choice([1, 1, 2])))) for after in moments]
+    return rng.choice(TASKS), tuple(kills)
+
+
+def make_store(folder: Path) -> Path:
+    """Write the data that all runs search: noise with ties and gaps."""
+    values = np.random.default_rng(11).standard_normal(SHAPE).round(2).astype("f4")
+    values[20:22, 7, 9] = np.nan
+    array = xr.DataArray(values, dims=["z", "y", "x"], name="f")
+    path = folder / "f.zarr"
+    array.to_dataset().to_zarr(
+        path, encoding={"f": {"chunks": (BLOCK,) * 3}}, consolidated=False, zarr_format=3
+    )
+    return path
+
+
+def make_job(folder: Path, store: Path, task: str) -> Path:
+    """Write a job of `WINDOWS` windows."""
+    output = folder / ("flattest.json" if task == "find" else "norm.zarr")
+    job = folder / f"{task}.toml"
+    extra = "k = 7\n" if task == "find" else ""
+    job.write_text(
+        f'source = "{store}::f"\ntask = "{task}"\nchunks = {BLOCK}\noutput = "{output}"\n{extra}'
+        "[resources]\nwindow = 2\n"
+    )
+    return job
+
+
+def result_of(folder: Path, task: str) -> Any:
+    """Return what a job has written: text, or bytes."""
+    if task == "find":
+        return (folder / "flattest.json").read_text()
+    return dhess.open(folder / "norm.zarr").values.tobytes()
+
+
+def undisturbed(folder: Path, store: Path) -> dict[str, Any]:
+    """Return what the jobs write when nobody disturbs them."""
+    found = {}
+    for task in TASKS:
+        place = folder / task
+        place.mkdir()
+        dhess.Job.load(make_job(place, store, task)).run()
+        found[task] = result_of(place, task)
+    return found
+
+
+def disturbed(
+    folder: Path, store: Path, task: str, kills: tuple[Kill, ...], expected: Any
+) -> Outcome:
+    """Run a job, kill processes on the way, and check what comes out."""
+    job = make_job(folder, store, task)
+    ledger = next(folder.glob("*.toml")).with_name(
+        "flattest.json.ledger" if task == "find" else "norm.zarr.ledger"
+    )
+    begin = time.monotonic()
+    todo, safe = list(kills), 0
+    with Stage(folder, str(job)) as stage:
+        stage.start("runner")
+
+        def strike() -> None:
+            nonlocal safe
+            while todo and (now := recorded(ledger)) >= todo[0].after:
+                safe = now
+                for role in todo.pop(0).roles:
+                    stage.kill(role)
+
+        stage.tend(begin + LIMIT, strike)
+        started = dict(stage.started)
+        log = (folder / "runner.log").read_text(errors="replace")
+    taken_up = [int(n) for n in re.findall(rf"(\d+) of {WINDOWS} windows are recorded", log)]
+    if safe and {"runner", "scheduler"} & set(kills[-1].roles):
+        assert taken_up, "nothing was taken up"
+        assert taken_up[-1] >= safe, "windows that were recorded are done again"
+    assert not todo, "the job ended before all were killed"
+    for role in {role for kill in kills for role in kill.roles}:
+        assert started[role] > 1
+    assert result_of(folder, task) == expected, "the result is another one"
+    assert not ledger.with_name(f"{ledger.name}.lock").exists(), "a lock is left"
+    with Ledger(ledger) as opened:
+        (entry,) = opened.entries()
+        assert entry.state == "done"
+        assert entry.windows == WINDOWS == opened.count(entry.id)
+    return Outcome(task, kills, time.monotonic() - begin)
+
+
+def recorded(ledger: Path) -> int:
+    """Return how many windows are recorded, without disturbing who writes."""
+    if not ledger.exists():
+        return 0
+    try:
+        base = sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=5)
+        try:
+            return int(base.execute("SELECT COUNT(*) FROM windows").fetchone()[0])
+        finally:
+            base.close()
+    except sqlite3.Error:
+        return 0  # it is just being made

@@ -1,0 +1,35 @@
+"""Ten drawn runs in which processes are killed; `python -m tests.faults --runs 50` has more."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .run import disturbed, drawn, make_store, undisturbed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SEED = 2024
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_store(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory, store: Path) -> dict[str, Any]:
+    return undisturbed(tmp_path_factory.mktemp("undisturbed"), store)
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_a_job_ends_with_the_same_bits(
+    tmp_path: Path, store: Path, expected: dict[str, Any], number: int
+) -> None:
+    """Whoever is killed: a worker, the scheduler, the runner, or two of them at once."""
+    task, kills = drawn(random.Random(SEED + number))
+    outcome = disturbed(tmp_path, store, task, kills, expected[task])
+    print(outcome.line())

@@ -1,0 +1,261 @@
+"""The record of jobs: durable, the same for every process, and honest about what it is."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dhess import LedgerError
+from dhess.ledger import Ledger, Window
+from dhess.ledger.lock import locked
+from dhess.ledger.recorder import Recorder, is_full
+from dhess.ledger.schema import APPLICATION, STEPS
+
+from .test_options import one_sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "out.ledger"
+
+
+@pytest.fixture
+def ledger(path: Path) -> Iterator[Ledger]:
+    with Ledger(path) as opened:
+        opened.add("a", "{}", "f")
+        yield opened
+
+
+def window(number: int, result: str = "{}", checksum: str = "0") -> Window:
+    return Window(number, result, checksum, 1.0, 2.0)
+
+
+def test_a_job_is_added_once(ledger: Ledger) -> None:
+    assert ledger.add("b", "{}", "f", submitter="me")
+    assert not ledger.add("b", "{}", "f")
+    assert [each.id for each in ledger.entries()] == ["a", "b"]
+    entry = ledger.entry("b")
+    assert entry is not None
+    assert (entry.state, entry.submitter, entry.windows, entry.started) == ("queued", "me", 0, None)
+    assert ledger.entry("c") is None
+
+
+def test_states_and_their_times(ledger: Ledger) -> None:
+    ledger.change("a", "running")
+    ledger.change("a", "paused", "no room")
+    entry = ledger.entry("a")
+    assert entry is not None
+    started = entry.started
+    assert (entry.note, entry.ended) == ("no room", None)
+    assert started is not None
+    ledger.change("a", "running")
+    ledger.change("a", "done")
+    entry = ledger.entry("a")
+    assert entry is not None
+    assert entry.ended is not None
+    assert (entry.started, entry.note) == (started, "")
+    assert entry.created <= started <= entry.ended
+
+
+def test_windows_are_recorded_once(ledger: Ledger) -> None:
+    ledger.record("a", [window(3), window(1, "[1]")])
+    ledger.record("a", [window(3), window(2)])
+    assert ledger.recorded("a") == {1, 2, 3}
+    assert [each.number for each in ledger.windows("a")] == [1, 2, 3]
+    assert next(iter(ledger.windows("a"))).result == "[1]"
+    ledger.drop("a", [2])
+    assert ledger.count("a") == 2
+    ledger.forget("a")
+    assert ledger.count("a") == 0
+    assert ledger.entries() == []
+
+
+def test_a_window_with_two_results(ledger: Ledger) -> None:
+    """All of a write is refused with it."""
+    ledger.record("a", [window(1, checksum="x")])
+    with pytest.raises(LedgerError) as caught:
+        ledger.record("a", [window(2), window(1, checksum="y")])
+    one_sentence(caught.value, "window 1", "job a", "--fresh")
+    assert ledger.recorded("a") == {1}
+
+
+def test_more_windows_than_are_read_at_once(ledger: Ledger) -> None:
+    ledger.record("a", map(window, range(2500)))
+    assert [each.number for each in ledger.windows("a")] == list(range(2500))
+
+
+def test_what_is_recorded_outlives_its_process(path: Path) -> None:
+    """Killed right after the call returned, without closing anything."""
+    script = """
+        import os, signal, sys
+        from dhess.ledger import Ledger, Window
+        ledger = Ledger(sys.argv[1])
+        ledger.add("a", "{}", "f")
+        ledger.record("a", [Window(7, "{}", "0", 1.0, 2.0)])
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(path)]
+    assert subprocess.run(command, check=False).returncode < 0
+    with Ledger(path) as ledger:
+        assert ledger.recorded("a") == {7}
+
+
+def test_many_threads_write(ledger: Ledger) -> None:
+    def write(first: int) -> None:
+        for number in range(first, first + 20):
+            ledger.record("a", [window(number)])
+
+    threads = [threading.Thread(target=write, args=(20 * i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ledger.recorded("a") == set(range(160))
+
+
+def test_two_processes_make_a_ledger_at_once(path: Path) -> None:
+    script = "import sys; from dhess.ledger import Ledger; Ledger(sys.argv[1]).add('a', '{}', 'f')"
+    command = [sys.executable, "-c", script, str(path)]
+    running = [subprocess.Popen(command) for _ in range(4)]
+    assert [process.wait(60) for process in running] == [0] * 4
+
+
+# ------------------------------------------------------------------------------- what it refuses
+
+
+def test_a_ledger_of_a_later_version(path: Path) -> None:
+    base = sqlite3.connect(path)
+    base.execute(f"PRAGMA application_id = {APPLICATION}")
+    base.execute(f"PRAGMA user_version = {len(STEPS) + 1}")
+    base.close()
+    with pytest.raises(LedgerError) as caught:
+        Ledger(path)
+    one_sentence(caught.value, f"version {len(STEPS) + 1}", str(len(STEPS)), str(path))
+
+
+def test_an_older_ledger_is_brought_up_to_date(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Ledger(path) as ledger:
+        ledger.add("a", "{}", "f")
+    later = (*STEPS, "ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 5")
+    monkeypatch.setattr("dhess.ledger.schema.STEPS", later)
+    with Ledger(path) as ledger:
+        assert ledger._rows("SELECT id, priority FROM jobs") == [("a", 5)]
+        assert ledger._rows("PRAGMA user_version") == [(2,)]
+
+
+def test_a_migration_that_fails_leaves_all_as_it_was(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Ledger(path).close()
+    wrong = (*STEPS, "ALTER TABLE jobs ADD COLUMN b INTEGER; ALTER TABLE nothing ADD COLUMN c")
+    monkeypatch.setattr("dhess.ledger.schema.STEPS", wrong)
+    with pytest.raises(LedgerError):
+        Ledger(path)
+    monkeypatch.undo()
+    with Ledger(path) as ledger:
+        assert ledger._rows("PRAGMA user_version") == [(1,)]
+        assert "b" not in [row[1] for row in ledger._rows("PRAGMA table_info(jobs)")]
+
+
+def test_other_files(path: Path) -> None:
+    path.write_text("no database at all " * 100)
+    with pytest.raises(LedgerError) as caught:
+        Ledger(path)
+    one_sentence(caught.value, str(path), "--ledger")
+    assert path.read_text().startswith("no database")
+    base = sqlite3.connect(path.with_name("other.db"))
+    base.execute("CREATE TABLE songs (title TEXT)")
+    base.close()
+    with pytest.raises(LedgerError, match="no ledger of jobs"):
+        Ledger(path.with_name("other.db"))
+    with pytest.raises(LedgerError, match="cannot be used"):
+        Ledger(path.parent / "no_such_folder" / "a.ledger")
+
+
+# --------------------------------------------------------------------------------------- the lock
+
+
+def test_one_runner_at_a_time(path: Path) -> None:
+    with locked(path):
+        with pytest.raises(LedgerError) as caught, locked(path):
+            pass
+        one_sentence(caught.value, "another process", str(path))
+    with locked(path):
+        pass
+    assert list(path.parent.iterdir()) == []
+
+
+def test_the_lock_goes_with_its_process(path: Path) -> None:
+    script = """
+        import os, signal, sys
+        from pathlib import Path
+        from dhess.ledger.lock import locked
+        with locked(Path(sys.argv[1])):
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(path)]
+    assert subprocess.run(command, check=False).returncode < 0
+    with locked(path):
+        pass
+
+
+# --------------------------------------------------------------------------------------- recording
+
+
+def test_all_that_was_added_is_recorded(ledger: Ledger) -> None:
+    with Recorder(ledger, "a", lambda _: None) as recorder:
+        for number in range(500):
+            recorder.add(window(number))
+    assert ledger.recorded("a") == set(range(500))
+
+
+def test_what_was_done_before_an_error_is_recorded(ledger: Ledger) -> None:
+    def work(recorder: Recorder) -> None:
+        recorder.add(window(1))
+        raise LookupError
+
+    with pytest.raises(LookupError), Recorder(ledger, "a", lambda _: None) as recorder:
+        work(recorder)
+    assert ledger.recorded("a") == {1}
+
+
+def test_a_contradiction_ends_the_recording(ledger: Ledger) -> None:
+    ledger.record("a", [window(1, checksum="x")])
+    with pytest.raises(LedgerError), Recorder(ledger, "a", lambda _: None) as recorder:
+        recorder.add(window(1, checksum="y"))
+
+
+def test_a_full_disk_is_waited_for(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite's own limit of pages stands for the disk; it is lifted once the pause was told."""
+    monkeypatch.setattr("dhess.ledger.recorder.AGAIN", 0.01)
+    ((pages,),) = ledger._rows("PRAGMA page_count")
+    ledger._rows(f"PRAGMA max_page_count = {pages}")
+    told: list[str] = []
+
+    def paused(why: str) -> None:
+        told.append(why)
+        ledger._rows("PRAGMA max_page_count = 100000")
+
+    with Recorder(ledger, "a", paused) as recorder:
+        for number in range(50):
+            recorder.add(window(number, "x" * 1000))
+    assert ledger.recorded("a") == set(range(50))
+    assert "is full" in told[0]
+    assert told[-1] == ""
+
+
+def test_what_says_that_a_disk_is_full() -> None:
+    assert is_full(sqlite3.OperationalError("database or disk is full"))
+    assert is_full(OSError(28, "No space left on device"))
+    assert not is_full(sqlite3.OperationalError("no such table"))
+    assert not is_full(None)
