@@ -15,8 +15,9 @@ a description is what is told of each, a sweep is the tasks of a search, windows
 the search finds the points. Planning tells what that costs. Smoothing makes a field of a field, as
 a step before. So far the library; then comes the way in (source), the way out (sink) and the place
 to work (cluster), which know labelled arrays but no command. A plot draws fields and answers, a
-report writes answers down. A ledger records what is done of a job, and a job goes on from it. The
-demo uses all of them as a user would, and the command line stands on everything.
+report writes answers down. A ledger records what is done of a job, a client hands one to a service
+elsewhere, and a job goes on from its ledger; the service runs those of many. The demo uses all of
+them as a user would, and the command line stands on everything.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ ORDER = (
     "errors", "options", "units", "grid", "stencil", "kernels", "measures", "tables", "block",
     "jobs", "gaps", "tiles", "passes", "pieces", "shapes", "shell", "stored", "waiting", "running",
     "budget", "halo", "fields", "answer", "description", "sweep", "windows", "search", "planning",
-    "smoothing", "source", "sink", "cluster", "plot", "report", "ledger", "job", "demo", "cli",
+    "smoothing", "source", "sink", "cluster", "plot", "report", "ledger", "client", "job",
+    "service", "demo", "cli",
 )  # fmt: skip
 ROOT = Path(dhess.__file__).parent
 HEAVY = ["matplotlib", "distributed", "zarr", "pydantic", "click", "rich", "h5netcdf", "fastapi"]

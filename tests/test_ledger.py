@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dhess import LedgerError
-from dhess.ledger import Ledger, Window
+from dhess.ledger import Ledger, Token, Window
 from dhess.ledger.lock import locked
 from dhess.ledger.recorder import Recorder, is_full
 from dhess.ledger.schema import APPLICATION, STEPS
@@ -144,13 +145,27 @@ def test_a_ledger_of_a_later_version(path: Path) -> None:
 
 
 def test_an_older_ledger_is_brought_up_to_date(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("dhess.ledger.schema.STEPS", STEPS[:1])
+        Ledger(path).close()
+    base = sqlite3.connect(path)  # as a dhess of version 1 wrote it
+    base.execute("INSERT INTO jobs (id, spec, fingerprint, state, created)"
+                 " VALUES ('a', '{}', 'f', 'running', 1.5)")  # fmt: skip
+    base.execute("INSERT INTO windows VALUES ('a', 3, '{}', 'c', 1.0, 2.0)")
+    base.commit()
+    base.close()
     with Ledger(path) as ledger:
-        ledger.add("a", "{}", "f")
-    later = (*STEPS, "ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 5")
-    monkeypatch.setattr("dhess.ledger.schema.STEPS", later)
-    with Ledger(path) as ledger:
-        assert ledger._rows("SELECT id, priority FROM jobs") == [("a", 5)]
-        assert ledger._rows("PRAGMA user_version") == [(2,)]
+        assert ledger._rows("PRAGMA user_version") == [(len(STEPS),)]
+        entry = ledger.entry("a")
+        assert entry is not None
+        assert (entry.state, entry.created, entry.wish, entry.attempts) == (
+            "running",
+            1.5,
+            "run",
+            0,
+        )
+        assert ledger.recorded("a") == {3}
+        assert ledger.tokens() == []
 
 
 def test_a_migration_that_fails_leaves_all_as_it_was(
@@ -163,7 +178,7 @@ def test_a_migration_that_fails_leaves_all_as_it_was(
         Ledger(path)
     monkeypatch.undo()
     with Ledger(path) as ledger:
-        assert ledger._rows("PRAGMA user_version") == [(1,)]
+        assert ledger._rows("PRAGMA user_version") == [(len(STEPS),)]
         assert "b" not in [row[1] for row in ledger._rows("PRAGMA table_info(jobs)")]
 
 
@@ -259,3 +274,48 @@ def test_what_says_that_a_disk_is_full() -> None:
     assert is_full(OSError(28, "No space left on device"))
     assert not is_full(sqlite3.OperationalError("no such table"))
     assert not is_full(None)
+
+
+# --------------------------------------------------------------------------- many jobs, and names
+
+
+def test_pages_go_from_the_newest_job_to_the_oldest(ledger: Ledger) -> None:
+    for i in range(7):
+        spec = json.dumps({"task": "find" if i % 2 else "field"})
+        ledger.add(f"job{i}", spec, "f", submitter="ann" if i < 4 else "bob")
+    ledger.change("job6", "done")
+    everyone = [entry.id for entry in ledger.entries()]
+    ids: list[str] = []
+    before = None
+    while page := ledger.page(before=before, limit=3):
+        ids += [entry.id for entry in page]
+        before = (page[-1].created, page[-1].id)
+    assert ids == everyone[::-1]
+    assert [entry.id for entry in ledger.page(submitter="ann", task="find")] == ["job3", "job1"]
+    assert [entry.id for entry in ledger.page(state="done")] == ["job6"]
+    assert ledger.counts()["bob", "done"] == 1
+    assert ledger.counts()["ann", "queued"] == 4
+
+
+def test_a_wish_and_the_attempts_are_kept(path: Path) -> None:
+    with Ledger(path) as ledger:
+        ledger.add("a", "{}", "f")
+        ledger.wish("a", "cancel")
+        ledger.attempt("a", 3)
+    with Ledger(path) as ledger:
+        entry = ledger.entry("a")
+        assert entry is not None
+        assert (entry.wish, entry.attempts) == ("cancel", 3)
+
+
+def test_tokens_are_found_by_their_digest(ledger: Ledger) -> None:
+    token = Token("ann", "d" * 64, ("read", "submit"), 1.0)
+    assert ledger.add_token(token)
+    assert not ledger.add_token(Token("ann", "e" * 64, ("read",), 2.0))
+    assert ledger.token("d" * 64) == token
+    assert ledger.token("e" * 64) is None
+    ledger.touch_token("ann", 5.0)
+    assert [each.used for each in ledger.tokens()] == [5.0]
+    assert ledger.drop_token("ann")
+    assert not ledger.drop_token("ann")
+    assert ledger.token("d" * 64) is None

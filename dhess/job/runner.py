@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dhess.errors import (
     ClusterError,
     DhessError,
+    InputError,
     KilledWorkerError,
     LedgerError,
     LostClusterError,
@@ -24,6 +25,7 @@ from dhess.errors import (
 from dhess.job.finding import Finding
 from dhess.job.identity import fingerprint, identity
 from dhess.job.outputs import check_result
+from dhess.job.work import turns
 from dhess.job.writing import Writing
 from dhess.ledger import Entry, Ledger, Window
 from dhess.ledger.lock import locked
@@ -34,6 +36,7 @@ from dhess.source.prepared import as_of, shaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import xarray as xr
     from dask.delayed import Delayed
@@ -64,7 +67,15 @@ class Runner:
     verify: bool = False
     """Whether to compare what was written with its checksums."""
     job: str = ""
-    """Its id, once it is known."""
+    """Its id: what was promised when it was handed in, or once it is known."""
+    elsewhere: bool | None = None
+    """Whether the cluster may come back; by default if the job names a scheduler."""
+    lock: Path | None = None
+    """What one runner at a time holds; ``LEDGER.lock`` by default, for a ledger of one job."""
+    keep: Callable[[xr.Dataset | xr.DataArray], None] | None = None
+    """Keeps the result, before the ledger says that the job is done."""
+    base: int | None = None
+    """How far other jobs of the cluster are, whose turns this one then shares, see `turns`."""
 
     def run(self) -> xr.Dataset | xr.DataArray:
         """Do what is missing, and return the result.
@@ -76,10 +87,10 @@ class Runner:
         KeyboardInterrupt
             On Ctrl-C, likewise.
         """
-        with locked(self.ledger.path):
+        with locked(self.ledger.path, self.lock):
             opened = self._opened()
             told = fingerprint(opened)
-            self.job = identity(self.spec, told)
+            self.job = self._identified(told)
             if self.fresh:
                 self.ledger.forget(self.job)
             if self.ledger.add(self.job, self.spec.model_dump_json(exclude_none=True), told):
@@ -98,6 +109,15 @@ class Runner:
                     self.ledger.change(self.job, state, note)
                 raise
 
+    def _identified(self, told: str) -> str:
+        found = identity(self.spec, told)
+        if self.job not in ("", found):
+            raise InputError(
+                f"the source of job {self.job} has changed since it was handed in; hand it in "
+                "again, which makes a new job"
+            )
+        return found
+
     def _opened(self) -> xr.DataArray:
         spec = self.spec
         chunks = dict(spec.chunks) if isinstance(spec.chunks, dict) else spec.chunks
@@ -113,6 +133,8 @@ class Runner:
             needless = 0 < entry.windows == done and not self.verify
             try:
                 with nullcontext() if needless else self.place() as client, _lost(client):
+                    if waited.since is not None:
+                        self._paused("")
                     return self._once(data)
             except ClusterError as error:
                 again = isinstance(error, LostClusterError) or self._is_elsewhere
@@ -122,11 +144,13 @@ class Runner:
 
     @property
     def _is_elsewhere(self) -> bool:
+        if self.elsewhere is not None:
+            return self.elsewhere
         return self.spec.resources.scheduler is not None
 
     def _wait(self, error: Exception, waited: _Patience, *, progress: bool) -> None:
         seconds = waited.next(error, progress=progress)
-        log.warning("%s; trying again in %.0f s", error, seconds)
+        self._paused(f"{error}; trying again in {seconds:.0f} s")
         time.sleep(seconds)
 
     def _once(self, data: xr.DataArray) -> xr.Dataset | xr.DataArray:
@@ -224,6 +248,8 @@ class Runner:
         while left:
             try:
                 layers = [work.layer(n) for n in numbers]
+                if self.base is not None:
+                    layers = turns(len(numbers), self.base + counted.new)
                 run([left[n] for n in numbers], done, name=work.name, layers=layers)
             except OSError as error:
                 if not is_full(error):
@@ -238,6 +264,8 @@ class Runner:
         while True:
             try:
                 result = work.finish(self.ledger.windows(self.job))
+                if self.keep is not None:
+                    self.keep(result)
                 self.ledger.change(self.job, "done")
             except (OSError, DhessError) as error:
                 if not is_full(error):
@@ -297,10 +325,13 @@ class _Count:
     def __init__(self, work: Work, done: int) -> None:
         self.work = work
         self.done = done
+        self.new = 0
+        """How many of them this run has done."""
 
     def add(self) -> None:
         """Count a window in."""
         self.done += 1
+        self.new += 1
         self.tell()
 
     def tell(self) -> None:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from dhess.ledger import Window
 
 
+FEW, PARTS = 8, 32
+"""Windows that are due together at least, and into how many parts a batch is cut at most."""
+
+
 class Work(Protocol):
     """A job on its data."""
 
@@ -57,6 +61,28 @@ def digest(parts: Iterable[bytes | memoryview]) -> str:
     for part in parts:
         whole.update(part)
     return whole.hexdigest()[:32]
+
+
+def turns(number: int, base: int) -> list[int]:
+    """Return when each of so many windows is due, where jobs share a cluster.
+
+    A window is due when every other job has done as many as came before it; ``base`` is how many
+    the others had done when this job came. So a short job does not wait for a long one, and a new
+    one does not hold up those that run (start-time fair queuing [1]_). Windows are due a few at a
+    time, for each time costs the scheduler a message.
+
+    References
+    ----------
+    .. [1] P. Goyal, H. M. Vin, H. Cheng, "Start-time fair queueing: a scheduling algorithm for
+       integrated services packet switching networks", IEEE/ACM Trans. Networking 5(5), 1997.
+
+    Examples
+    --------
+    >>> turns(18, 100)[6:]
+    [100, 100, 108, 108, 108, 108, 108, 108, 108, 108, 116, 116]
+    """
+    step = max(FEW, -(-number // PARTS))
+    return [base + i // step * step for i in range(number)]
 
 
 def groups(items: Sequence[Any], most: int) -> Iterator[Sequence[Any]]:

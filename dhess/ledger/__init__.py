@@ -6,6 +6,7 @@ may be killed at any moment and another one goes on from here.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import threading
 import time
@@ -16,15 +17,18 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from dhess.errors import LedgerError
 from dhess.ledger.schema import prepare
+from dhess.ledger.tokens import Token, Tokens
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["ENDED", "STATES", "Entry", "Ledger", "Window"]
+__all__ = ["ENDED", "STATES", "WISHES", "Entry", "Ledger", "Token", "Window"]
 
 STATES: Final = ("queued", "running", "paused", "stopped", "done", "failed", "cancelled")
 ENDED: Final = ("done", "failed", "cancelled")
+WISHES: Final = ("run", "cancel", "delete")
+"""What may be asked of a job; recorded before it is answered, so that it outlives who was asked."""
 PATIENCE = 30.0
 """Seconds that a write waits for another process that writes."""
 
@@ -53,6 +57,10 @@ class Entry:
     submitter: str
     written: str
     """Checksum of the file that its result was written to; empty before that."""
+    wish: str
+    """One of `WISHES`."""
+    attempts: int
+    """Starts of a runner, in a row, that died without a window done."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ class Window:
     ended: float
 
 
-class Ledger:
+class Ledger(Tokens):
     """An open ledger, for any number of threads of one process."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -142,6 +150,40 @@ class Ledger:
     def entries(self) -> list[Entry]:
         """Return every job, the oldest first."""
         return [Entry(*row) for row in self._rows("SELECT * FROM jobs ORDER BY created")]
+
+    def page(
+        self,
+        *,
+        state: str | None = None,
+        task: str | None = None,
+        submitter: str | None = None,
+        before: tuple[float, str] | None = None,
+        limit: int = 50,
+    ) -> list[Entry]:
+        """Return some jobs, the newest first: those before the ``(created, id)`` of another."""
+        when, job = before or (math.inf, "")
+        rows = self._rows(
+            "SELECT * FROM jobs WHERE (created, id) < (?1, ?2)"
+            " AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR json_extract(spec, '$.task') = ?4)"
+            " AND (?5 IS NULL OR submitter = ?5) ORDER BY created DESC, id DESC LIMIT ?6",
+            when, job, state, task, submitter, limit,
+        )  # fmt: skip
+        return [Entry(*row) for row in rows]
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Return how many jobs there are, by submitter and state."""
+        rows = self._rows("SELECT submitter, state, COUNT(*) FROM jobs GROUP BY submitter, state")
+        return {(submitter, state): number for submitter, state, number in rows}
+
+    def wish(self, job: str, wish: str) -> None:
+        """Record what is asked of a job."""
+        with self._writing() as base:
+            base.execute("UPDATE jobs SET wish = ? WHERE id = ?", (wish, job))
+
+    def attempt(self, job: str, number: int) -> None:
+        """Record how often its runner was started in vain."""
+        with self._writing() as base:
+            base.execute("UPDATE jobs SET attempts = ? WHERE id = ?", (number, job))
 
     def begin(self, job: str, layout: str, windows: int) -> None:
         """Record how a job is cut into windows, before the first one is done."""

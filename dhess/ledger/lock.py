@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def locked(ledger: Path) -> Iterator[None]:
-    """Hold a ledger's lock, the file ``LEDGER.lock``, which is gone afterwards.
+def locked(ledger: Path, lock: Path | None = None) -> Iterator[None]:
+    """Hold a ledger's lock, the file ``LEDGER.lock`` or another, which is gone afterwards.
 
     Raises
     ------
     LedgerError
         If another process holds it.
     """
-    path = ledger.with_name(f"{ledger.name}.lock")
+    path = lock or ledger.with_name(f"{ledger.name}.lock")
     while (held := _taken(path, ledger)) is None:
         pass
     try:

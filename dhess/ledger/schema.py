@@ -41,6 +41,18 @@ STEPS: Final = (
         PRIMARY KEY (job, number)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE jobs ADD COLUMN wish TEXT NOT NULL DEFAULT 'run';
+    ALTER TABLE jobs ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX jobs_by_time ON jobs (created, id);
+    CREATE TABLE tokens (
+        name TEXT PRIMARY KEY,
+        digest TEXT NOT NULL UNIQUE,
+        scopes TEXT NOT NULL,
+        created REAL NOT NULL,
+        used REAL
+    ) STRICT;
+    """,
 )
 
 
