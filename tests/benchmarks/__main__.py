@@ -12,10 +12,11 @@ from .machine import description
 from .out_of_core import OUT_OF_CORE
 from .report import Report
 from .scale import Scale
+from .service import SERVICE
 from .suite import IN_MEMORY
 from .timing import one_core
 
-NAMES = (*IN_MEMORY, *OUT_OF_CORE)
+NAMES = (*IN_MEMORY, *OUT_OF_CORE, *SERVICE)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,6 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{name} …", file=sys.stderr, flush=True)
         if name in OUT_OF_CORE:
             report.out_of_core += OUT_OF_CORE[name](scale)
+        elif name in SERVICE:
+            report.service += SERVICE[name](scale)
         else:
             with one_core():
                 report.add(IN_MEMORY[name](scale))

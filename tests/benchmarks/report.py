@@ -79,6 +79,7 @@ class Report:
     ratios: list[Ratio] = field(default_factory=list)
     costs: list[Cost] = field(default_factory=list)
     out_of_core: list[Ratio] = field(default_factory=list)
+    service: list[Ratio] = field(default_factory=list)
 
     def add(self, rows: Iterable[Ratio | Cost]) -> None:
         """Add what was measured in memory."""
@@ -87,7 +88,8 @@ class Report:
 
     @property
     def missed(self) -> list[Ratio]:
-        return [ratio for ratio in self.ratios + self.out_of_core if ratio.missed]
+        rows = self.ratios + self.out_of_core + self.service
+        return [ratio for ratio in rows if ratio.missed]
 
     def markdown(self) -> str:
         parts = [f"`{self.command}`. {_sentence(self.machine)}"]
@@ -100,6 +102,9 @@ class Report:
         if self.out_of_core:
             parts.append("Out of core, with two worker processes of one thread:")
             parts.append(_table(RATIO_HEAD, [ratio.cells() for ratio in self.out_of_core]))
+        if self.service:
+            parts.append("Jobs, with two worker processes of one thread:")
+            parts.append(_table(RATIO_HEAD, [ratio.cells() for ratio in self.service]))
         return "\n\n".join(parts)
 
     def plain(self) -> dict[str, Any]:
