@@ -39,12 +39,14 @@ from dhess.search import find_minimum
 
 if TYPE_CHECKING:
     from dhess import plot
+    from dhess.client import Client
     from dhess.cluster import local_cluster
     from dhess.job import Job
     from dhess.smoothing import smooth
     from dhess.source import open  # noqa: A004
 
 __all__ = [
+    "Client",
     "ClusterError",
     "DhessError",
     "DhessWarning",
@@ -75,6 +77,7 @@ __all__ = [
 
 # What needs zarr, distributed, scipy or matplotlib is loaded when it is first asked for.
 _LATER = {
+    "Client": "dhess.client",
     "open": "dhess.source",
     "Job": "dhess.job",
     "local_cluster": "dhess.cluster",

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import os
 import pkgutil
 import re
 import subprocess
 import sys
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import dhess
+
+from .faults.stage import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -51,21 +59,48 @@ def test_readme_examples_run_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_process_environment: dict[str, str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    port = free_port()
+    monkeypatch.setenv("DHESS_SERVER", f"http://127.0.0.1:{port}")
+    own = {"DHESS_SERVE_PORT": str(port), "XDG_DATA_HOME": str(tmp_path / "share")}
+    environment = {**fresh_process_environment, **own, "DHESS_SERVER": os.environ["DHESS_SERVER"]}
+    with ExitStack() as stack:
+        run_blocks(environment, stack)
+
+
+def run_blocks(environment: dict[str, str], stack: ExitStack) -> None:
     namespace: dict[str, object] = {"__name__": "__readme__"}
     for line, language, body in blocks():
-        if language == "python":
+        if body.startswith("dhess serve"):
+            stack.enter_context(gateway(body.split()[1:], environment))
+        elif language == "python":
             # empty lines in front, so that a traceback names the line of the README
             code = compile("\n" * line + body, str(README), "exec")
             exec(code, namespace)
         else:
             done = subprocess.run(
                 ["bash", "-c", COMMAND.format(python=sys.executable) + body],
-                env=fresh_process_environment,
+                env=environment,
                 capture_output=True,
                 text=True,
                 check=False,
             )
             assert done.returncode == 0, f"README.md:{line}\n{body}{done.stderr}"
+
+
+@contextmanager
+def gateway(arguments: list[str], environment: dict[str, str]) -> Iterator[None]:
+    """What runs in a terminal of its own."""
+    code = "import sys; from dhess.cli import main; sys.exit(main(sys.argv[1:]))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stderr is not None
+        assert any("http://" in line for line in process.stderr), "it does not say where it is"
+        yield
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
 
 
 @pytest.mark.parametrize("name", modules())

@@ -24,7 +24,10 @@ from dhess.cli.info import info
 from dhess.cli.logs import shown_log
 from dhess.cli.measures import measures
 from dhess.cli.plan import plan
+from dhess.cli.remote import COMMANDS as REMOTE
 from dhess.cli.run import run
+from dhess.cli.serve import serve
+from dhess.cli.token import token
 from dhess.errors import DhessError, DhessWarning, Interrupted
 
 if TYPE_CHECKING:
@@ -81,6 +84,8 @@ Examples:
   dhess find sst.nc --geometry sphere --period lon=360 --nan adapt
   dhess field run.zarr::temperature --measure slope --out slope.zarr
   dhess run flattest.toml
+  dhess serve
+  dhess submit flattest.toml --wait
 
 \b
 Exit codes: 0 done, 1 the work failed, 2 the input was wrong,
@@ -108,7 +113,7 @@ def commands(ctx: click.Context, verbose: bool) -> None:
     ctx.with_resource(shown_log(verbose=verbose))
 
 
-for _command in (demo, info, plan, find, field, run, measures, completion):
+for _command in (demo, info, plan, find, field, run, serve, token, *REMOTE, measures, completion):
     commands.add_command(_command)
 
 

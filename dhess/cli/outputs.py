@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from pathlib import Path
@@ -76,17 +77,27 @@ def emit(report: Report, json_file: str | None) -> None:
     """Write the JSON file, if one is asked for, and print the table unless stdout has the JSON."""
     from dhess.report import render
 
-    text = report.model_dump_json(indent=2) + "\n"
-    if json_file == "-":
-        sys.stdout.write(text)
-        sys.stdout.flush()
-        return
-    if json_file is not None:
-        from dhess.sink import whole_file
+    if not write_json(report.model_dump_json(indent=2), json_file):
+        say(render(report))
 
-        with whole_file(json_file) as file:
-            file.write_text(text, encoding="utf-8")
-    say(render(report))
+
+def write_json(what: Any, json_file: str | None) -> bool:
+    """Write JSON to a file or stdout, if asked for; tell whether it took the place of a table.
+
+    ``what`` is text already, or what such a text is made of.
+    """
+    if json_file is None:
+        return False
+    text = what if isinstance(what, str) else json.dumps(what, indent=2)
+    if json_file == "-":
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+        return True
+    from dhess.sink import whole_file
+
+    with whole_file(json_file) as file:
+        file.write_text(f"{text}\n", encoding="utf-8")
+    return False
 
 
 def say(what: Any) -> None:

@@ -9,9 +9,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dhess.client import Client
 from dhess.errors import InputError
 from dhess.job.runner import Runner
 from dhess.job.spec import JobSpec
+from dhess.job.submitted import Submitted
 from dhess.ledger import Ledger
 from dhess.running import active_client
 from dhess.source import is_url
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-__all__ = ["Job", "JobSpec", "Runner", "ledger_path", "place_of"]
+__all__ = ["Job", "JobSpec", "Runner", "Submitted", "ledger_path", "place_of"]
 
 
 class Job:
@@ -101,6 +103,35 @@ class Job:
         with Ledger(ledger_path(self.spec, ledger)) as opened:
             place = nullcontext if active_client() is not None else place_of(self.spec)
             return Runner(self.spec, opened, place, fresh=fresh, verify=verify).run()
+
+    def submit(
+        self,
+        server: str | None = None,
+        token: str | None = None,
+        *,
+        ca: str | None = None,
+        patience: float = 0.0,
+    ) -> Submitted:
+        """Hand the job in to a gateway, which runs it on its own cluster.
+
+        It runs to its end whether or not this process stays; the same job, handed in again, is the
+        same job.
+
+        Parameters
+        ----------
+        server, token, ca
+            As for `dhess.Client`: its address, ``http://127.0.0.1:8765`` by default, what it knows
+            us by, and who vouches for it.
+        patience
+            Seconds that a gateway which is busy or gone is waited for.
+
+        Raises
+        ------
+        RemoteError
+            If the gateway refuses it or cannot be reached.
+        """
+        client = Client(server, token, ca=ca)
+        return Submitted(client, client.submit(self.spec, patience=patience)["id"])
 
 
 def ledger_path(spec: JobSpec, ledger: str | os.PathLike[str] | None = None) -> Path:

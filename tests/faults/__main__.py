@@ -25,12 +25,12 @@ def main(arguments: list[str] | None = None) -> int:
         for i in range(chosen.runs):
             place = Path(folder, f"run-{i}")
             place.mkdir()
-            task, kills = drawn(rng)
+            plan = drawn(rng)
             try:
-                told = disturbed(place, store, task, kills, expected[task]).line()
+                told = disturbed(place, store, plan, expected[plan.task]).line()
             except AssertionError as error:
                 wrong += 1
-                told = f"WRONG {task} {kills}: {error}"
+                told = f"WRONG {plan}: {error}"
             print(f"{i + 1:3d} {told}", flush=True)
     print(f"{chosen.runs - wrong} of {chosen.runs} runs ended with the undisturbed result")
     return int(wrong > 0)

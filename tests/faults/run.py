@@ -14,7 +14,7 @@ import xarray as xr
 import dhess
 from dhess.ledger import Ledger
 
-from .stage import ROLES, Stage
+from .stage import ROLES, STAGES, until
 
 if TYPE_CHECKING:
     import random
@@ -36,24 +36,38 @@ class Kill:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What happens in a run."""
+
+    way: str
+    """How the job is handed in: ``run`` or ``serve``."""
+    task: str
+    kills: tuple[Kill, ...]
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{'+'.join(k.roles)} after {k.after}" for k in self.kills)
+        return f"{self.way} {self.task}: {told}"
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a run came to."""
 
-    task: str
-    kills: tuple[Kill, ...]
+    plan: Plan
     seconds: float
 
     def line(self) -> str:
         """Tell it in a line."""
-        told = ", ".join(f"{'+'.join(k.roles)} after {k.after}" for k in self.kills)
-        return f"{self.task}: {told}; {self.seconds:.1f} s"
+        return f"{self.plan}; {self.seconds:.1f} s"
 
 
-def drawn(rng: random.Random) -> tuple[str, tuple[Kill, ...]]:
-    """Draw a task, and one to three moments at which one or two processes die."""
+def drawn(rng: random.Random) -> Plan:
+    """Draw a way, a task, and one to three moments at which one or two processes die."""
     moments = sorted(rng.sample(range(WINDOWS - 6), rng.randint(1, 3)))
-    kills = [Kill(after, tuple(rng.sample(ROLES, rng.choice([1, 1, 2])))) for after in moments]
-    return rng.choice(TASKS), tuple(kills)
+    way, task = rng.choice(sorted(ROLES)), rng.choice(TASKS)
+    roles = ROLES[way]
+    kills = [Kill(after, tuple(rng.sample(roles, rng.choice([1, 1, 2])))) for after in moments]
+    return Plan(way, task, tuple(kills))
 
 
 def make_store(folder: Path) -> Path:
@@ -98,43 +112,51 @@ def undisturbed(folder: Path, store: Path) -> dict[str, Any]:
     return found
 
 
-def disturbed(
-    folder: Path, store: Path, task: str, kills: tuple[Kill, ...], expected: Any
-) -> Outcome:
+def disturbed(folder: Path, store: Path, plan: Plan, expected: Any) -> Outcome:
     """Run a job, kill processes on the way, and check what comes out."""
-    job = make_job(folder, store, task)
-    ledger = next(folder.glob("*.toml")).with_name(
-        "flattest.json.ledger" if task == "find" else "norm.zarr.ledger"
-    )
     begin = time.monotonic()
-    todo, safe = list(kills), 0
-    with Stage(folder, str(job)) as stage:
-        stage.start("runner")
+    todo, safe = list(plan.kills), 0
+    with STAGES[plan.way](folder, make_job(folder, store, plan.task)) as stage:
+        stage.hand_in()
+        ledger = stage.ledger
 
         def strike() -> None:
             nonlocal safe
-            while todo and (now := recorded(ledger)) >= todo[0].after:
-                safe = now
+            now = recorded(ledger)
+            assert now >= safe, "windows that were recorded are gone"
+            safe = now
+            while todo and now >= todo[0].after:
                 for role in todo.pop(0).roles:
                     stage.kill(role)
 
         stage.tend(begin + LIMIT, strike)
+        stage.leave()
+        until(lambda: not stage.strangers(), 15)
         started = dict(stage.started)
-        log = (folder / "runner.log").read_text(errors="replace")
-    taken_up = [int(n) for n in re.findall(rf"(\d+) of {WINDOWS} windows are recorded", log)]
-    if safe and {"runner", "scheduler"} & set(kills[-1].roles):
-        assert taken_up, "nothing was taken up"
-        assert taken_up[-1] >= safe, "windows that were recorded are done again"
+        log = stage.log.read_text(errors="replace")
     assert not todo, "the job ended before all were killed"
-    for role in {role for kill in kills for role in kill.roles}:
+    _check_taken_up(plan, log)
+    for role in {role for kill in plan.kills for role in kill.roles}:
         assert started[role] > 1
-    assert result_of(folder, task) == expected, "the result is another one"
-    assert not ledger.with_name(f"{ledger.name}.lock").exists(), "a lock is left"
+    assert result_of(folder, plan.task) == expected, "the result is another one"
+    locks = list(ledger.parent.glob("**/*.lock"))
+    assert not locks, f"locks are left: {locks}"
     with Ledger(ledger) as opened:
         (entry,) = opened.entries()
         assert entry.state == "done"
         assert entry.windows == WINDOWS == opened.count(entry.id)
-    return Outcome(task, kills, time.monotonic() - begin)
+    return Outcome(plan, time.monotonic() - begin)
+
+
+def _check_taken_up(plan: Plan, log: str) -> None:
+    """A runner that starts anew, or finds a new scheduler, begins with what is recorded."""
+    taken_up = [int(n) for n in re.findall(rf"(\d+) of {WINDOWS} windows are recorded", log)]
+    last = max((k.after for k in plan.kills if {"runner", "scheduler", "gateway"} & {*k.roles}),
+               default=0)  # fmt: skip
+    if last:
+        assert taken_up, "nothing was taken up"
+        assert taken_up[-1] >= last, "windows that were recorded are done again"
+    assert taken_up == sorted(taken_up), "what was recorded became less"
 
 
 def recorded(ledger: Path) -> int:

@@ -1,4 +1,4 @@
-"""Real processes that can be killed: a scheduler, two workers, and the runner of a job."""
+"""Real processes that can be killed: a scheduler, two workers, the runner of a job, a gateway."""
 
 from __future__ import annotations
 
@@ -8,16 +8,23 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
+
+from dhess.client import Client
+from dhess.job import JobSpec
+from dhess.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 HOST = "127.0.0.1"
-ROLES = ("scheduler", "worker-0", "worker-1", "runner")
+CLUSTER = ("scheduler", "worker-0", "worker-1")
+ROLES = {"run": (*CLUSTER, "runner"), "serve": (*CLUSTER, "runner", "gateway")}
+"""Who can die, by how a job is handed in."""
+DHESS = str(Path(sys.executable).with_name("dhess"))
 ENVIRONMENT = {
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s",
     "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "10",
@@ -38,7 +45,7 @@ class Stage:
     """All processes of a run. What dies is started again, as a supervisor would."""
 
     folder: Path
-    job: str
+    job: Path
     """The file that describes it."""
     port: int = field(default_factory=free_port)
     started: dict[str, int] = field(default_factory=dict)
@@ -47,7 +54,7 @@ class Stage:
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
-        for role in ROLES[:3]:
+        for role in CLUSTER:
             self.start(role)
         return self
 
@@ -62,11 +69,39 @@ class Stage:
     def address(self) -> str:
         return f"tcp://{HOST}:{self.port}"
 
+    @property
+    def ledger(self) -> Path:
+        """Where the job is recorded."""
+        raise NotImplementedError
+
+    @property
+    def log(self) -> Path:
+        """Where its runners say what they do."""
+        raise NotImplementedError
+
+    def hand_in(self) -> None:
+        """Start the job."""
+        raise NotImplementedError
+
+    def is_over(self) -> bool:
+        """Tell whether it has ended well; AssertionError if it has ended otherwise."""
+        raise NotImplementedError
+
+    def leave(self) -> None:
+        """End what ran the job, in order."""
+
+    def strangers(self) -> list[int]:
+        """Return processes that work in this folder, and are none of ours."""
+        ours = {process.pid for process in self._running.values()}
+        found = []
+        for link in Path("/proc").glob("[0-9]*/cwd"):
+            with suppress(OSError):
+                if link.readlink() == self.folder and int(link.parts[2]) not in ours:
+                    found.append(int(link.parts[2]))
+        return found
+
     def command(self, role: str) -> list[str]:
         """Return what starts a process of that role."""
-        if role == "runner":
-            dhess = str(Path(sys.executable).with_name("dhess"))
-            return [dhess, "-v", "run", self.job, "--scheduler", self.address]
         if role == "scheduler":
             place = ["--host", HOST, "--port", str(self.port), "--no-dashboard"]
             return ["-m", "dask", "scheduler", *place]
@@ -91,27 +126,123 @@ class Stage:
         process.send_signal(signal.SIGKILL)
         process.wait()
 
-    def code(self, role: str) -> int | None:
-        """Return how a process ended; None if it runs."""
-        return self._running[role].poll()
-
     def tend(self, deadline: float, each: Callable[[], None] = lambda: None) -> None:
-        """Start again what has died, until the runner ends well."""
+        """Start again what has died, until the job is over."""
         while True:
             each()
-            for role in ROLES:
-                code = self.code(role)
-                if role == "runner" and code == 0:
-                    return
-                if code is not None:
-                    if role == "runner" and code > 0:
-                        raise AssertionError(f"the runner gave up with {code}: {self.told()}")
+            if self.is_over():
+                return
+            for role, process in self._running.items():
+                if process.poll() is not None:
                     self.start(role)
             if time.monotonic() > deadline:
                 raise AssertionError(f"the job does not end: {self.told()}")
             time.sleep(0.05)
 
     def told(self) -> str:
-        """Return the last lines of the runner's log."""
-        lines = (self.folder / "runner.log").read_text(errors="replace").splitlines()
-        return "\n".join(lines[-15:])
+        """Return the last lines of the log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+
+
+class Alone(Stage):
+    """A job by ``dhess run``, which a supervisor starts again until it ends well."""
+
+    @property
+    def ledger(self) -> Path:
+        return Path(f"{JobSpec.load(self.job).output}.ledger")
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "runner.log"
+
+    def hand_in(self) -> None:
+        self.start("runner")
+
+    def is_over(self) -> bool:
+        code = self._running["runner"].poll()
+        if code is not None and code > 0:
+            raise AssertionError(f"the runner gave up with {code}: {self.told()}")
+        return code == 0
+
+    def command(self, role: str) -> list[str]:
+        if role == "runner":
+            return [DHESS, "-v", "run", str(self.job), "--scheduler", self.address]
+        return super().command(role)
+
+
+class Served(Stage):
+    """A job that is handed in to a gateway, once."""
+
+    id: str = ""
+
+    def __enter__(self) -> Self:
+        self.web = free_port()
+        return super().__enter__()
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def ledger(self) -> Path:
+        return self.data / "ledger.sqlite"
+
+    @property
+    def log(self) -> Path:
+        return self.data / "jobs" / self.id / "log.jsonl"
+
+    def hand_in(self) -> None:
+        self.start("gateway")
+        client = Client(f"http://{HOST}:{self.web}")
+        self.id = client.submit(JobSpec.load(self.job), patience=60)["id"]
+
+    def is_over(self) -> bool:
+        with Ledger(self.ledger) as ledger:
+            entry = ledger.entry(self.id)
+        assert entry is not None, "the job is lost"
+        assert entry.state not in ("failed", "cancelled"), f"{entry.note}: {self.told()}"
+        return entry.state == "done"
+
+    def leave(self) -> None:
+        gateway = self._running.pop("gateway")
+        gateway.terminate()
+        assert gateway.wait(30) == 0
+
+    def command(self, role: str) -> list[str]:
+        if role != "gateway":
+            return super().command(role)
+        source = JobSpec.load(self.job).source
+        assert isinstance(source, str)
+        roots = ["--root", str(Path(source).parent), "--output-root", str(self.folder)]
+        place = ["--port", str(self.web), "--data", str(self.data), "--scheduler", self.address]
+        return [DHESS, "serve", *place, *roots]
+
+    def kill(self, role: str) -> None:
+        if role != "runner":
+            super().kill(role)
+            return
+        until(lambda: self._runner() is not None, 60)
+        pid = self._runner()
+        self.started[role] = self.started.get(role, 1) + 1
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+
+    def _runner(self) -> int | None:
+        """Return who holds the lock of the job."""
+        lock = str(self.log.with_name("runner.lock"))
+        for link in Path("/proc").glob("[0-9]*/fd/*"):
+            with suppress(OSError):
+                if str(link.readlink()) == lock:
+                    return int(link.parts[2])
+        return None
+
+
+def until(what: Callable[[], bool], seconds: float) -> None:
+    """Wait for something."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+STAGES: dict[str, type[Stage]] = {"run": Alone, "serve": Served}

@@ -29,7 +29,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory, store: Path) -> dict[str,
 def test_a_job_ends_with_the_same_bits(
     tmp_path: Path, store: Path, expected: dict[str, Any], number: int
 ) -> None:
-    """Whoever is killed: a worker, the scheduler, the runner, or two of them at once."""
-    task, kills = drawn(random.Random(SEED + number))
-    outcome = disturbed(tmp_path, store, task, kills, expected[task])
+    """Whoever is killed: a worker, the scheduler, the gateway, the runner, or two at once."""
+    plan = drawn(random.Random(SEED + number))
+    outcome = disturbed(tmp_path, store, plan, expected[plan.task])
     print(outcome.line())

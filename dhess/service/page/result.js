@@ -1,0 +1,130 @@
+// What a job found: a table, a picture, and files to take away.
+
+import { bytes, Failure, get, Offline, place } from "./api.js";
+import { facts, fill, h, save, table } from "./dom.js";
+import { amount, counted, head, number, sizes, whole } from "./format.js";
+import { repeat } from "./live.js";
+
+/** Show the result of a job that is done. */
+export async function showResult(spot, view, signal) {
+  const card = h("div", { class: "card" }, h("h2", {}, "Result"), h("p", { class: "hint" }, "Reading the result…"));
+  fill(spot, card);
+  let report;
+  try {
+    await repeat(async () => {
+      report = await get(place(view.id, "/result"), signal);
+      return null;
+    }, signal);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    fill(card, h("h2", {}, "Result"), h("p", { class: "problem" }, error.message));
+    return;
+  }
+  if (signal.aborted) return;
+  const figure = h("figure");
+  fill(card, h("h2", {}, "Result"), report.report === "find" ? found(report) : written(report),
+    downloads(view, report), figure);
+  await picture(figure, view, report, signal);
+}
+
+function found(report) {
+  const several = report.answers.length > 1;
+  const nans = report.nan_points ? whole(report.nan_points) : "none";
+  const what = several ? `The ${report.answers.length} smallest values` : "The smallest value";
+  return [
+    h("p", {}, `${what} of ${report.measure} among ${counted(report.points, "point")}, ${nans} of them NaN.`),
+    table(`${what} of ${report.measure}`, columns(report)),
+    ...told(report), derivatives(report),
+  ];
+}
+
+function columns({ answers, dims, units, measure }) {
+  const column = (name, each, right = true) => ({ head: name, cells: answers.map(each), right });
+  return [
+    column("rank", (a) => String(a.rank)),
+    column(head(measure, units.value), (a) => number(a.value)),
+    ...dims.map((dim) => column(head(dim, units[dim]), (a) => number(a.at[dim], 8))),
+    column(head("field", units.field), (a) => number(a.field)),
+    column("kind", (a) => a.kind, false),
+    column("eigenvalues", (a) => a.eigenvalues.map((each) => number(each, 4)).join(", "), false),
+    column("index", (a) => dims.map((dim) => a.index[dim]).join(", "), false),
+  ];
+}
+
+function told(report) {
+  return [
+    report.smoothed ? `Smoothed by ${report.smoothed} before.` : null,
+    report.missing_chunks ? `The store lacks ${counted(report.missing_chunks, "chunk")}, read as fill value.` : null,
+    report.note,
+  ].filter(Boolean).map((text) => h("p", { class: "hint" }, text));
+}
+
+function derivatives({ answers, differentiated: dims, units }) {
+  return h("details", {}, h("summary", {}, "Gradient and Hessian at each place"), answers.map((a) => [
+    h("h3", {}, `Rank ${a.rank}`),
+    table(`Gradient and Hessian at rank ${a.rank}`, [
+      { head: "along", cells: dims },
+      { head: head("gradient", units.gradient), cells: dims.map((dim) => number(a.gradient[dim])), right: true },
+      ...dims.map((dim, i) => ({
+        head: head(`Hessian ${dim}`, units.hessian), cells: a.hessian.map((row) => number(row[i])), right: true,
+      })),
+    ]),
+  ]).flat());
+}
+
+function written(report) {
+  return [
+    facts([
+      ["Written to", h("code", {}, report.out)], ["Variable", head(report.name, report.units)],
+      ["Dimensions", sizes(report.dims, report.shape)], ["Chunks", sizes(report.dims, report.chunks)],
+      ["Values", `${report.dtype}, ${amount(report.bytes)} uncompressed`],
+    ]),
+    ...told(report),
+  ];
+}
+
+function downloads(view, report) {
+  const problem = h("p", { class: "problem", role: "alert" });
+  const button = (name, rest, file) => h("button", {
+    type: "button",
+    onclick: async (event) => {
+      const { target } = event;
+      target.setAttribute("aria-busy", "true");
+      problem.textContent = "";
+      try {
+        save(await bytes(place(view.id, rest)), file);
+      } catch (error) {
+        if (!(error instanceof Failure || error instanceof Offline)) throw error;
+        problem.textContent = error.message;
+      } finally {
+        target.removeAttribute("aria-busy");
+      }
+    },
+  }, name);
+  return h("div", { class: "actions" }, button("Save as JSON", "/result", `dhess-${view.id}.json`),
+    report.report === "find" ? button("Save as NetCDF", "/result.nc", `dhess-${view.id}.nc`) : null, problem);
+}
+
+/** Fetch the picture with the token, which an address alone would not carry. */
+async function picture(figure, view, report, signal) {
+  const caption = h("figcaption", { class: "hint" }, "Drawing the picture…");
+  fill(figure, caption);
+  try {
+    await repeat(async () => {
+      const url = URL.createObjectURL(await bytes(place(view.id, "/result.png"), signal));
+      signal.addEventListener("abort", () => URL.revokeObjectURL(url));
+      const text = report.report === "find"
+        ? `The field, and where ${report.measure} is smallest`
+        : `The field ${report.field}`;
+      const image = h("img", { src: url, alt: text });
+      await image.decode();
+      const open = h("a", { href: url, target: "_blank", rel: "noopener" }, image);
+      fill(figure, open, h("figcaption", { class: "hint" }, `${text}.`));
+      return null;
+    }, signal);
+  } catch (error) {
+    if (signal.aborted) return;
+    const known = error instanceof Failure ? error.message : "The picture could not be shown.";
+    fill(figure, h("p", { class: "hint" }, `No picture: ${known}`));
+  }
+}

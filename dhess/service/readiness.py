@@ -1,0 +1,92 @@
+"""Whether the gateway can do its work: each part is tried, none for long."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from typing import TYPE_CHECKING, Final
+
+from dhess.ledger import Token
+from dhess.report.layout import amount
+from dhess.service.errors import TooMany
+from dhess.service.models import Check, Readiness
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from dhess.ledger import Ledger
+    from dhess.service.clusters import Cluster
+    from dhess.service.lookers import Lookers
+    from dhess.service.records import Records
+    from dhess.service.settings import Settings
+
+SECONDS: Final = 2.0
+LEAST_SPACE: Final = 100_000_000
+"""Bytes on the ledger's disk below which nothing is taken in."""
+PROOF: Final = "readiness"
+"""Name of what is written, read and removed again; no token has such a digest."""
+
+
+async def readiness(
+    settings: Settings, records: Records, cluster: Cluster, lookers: Lookers
+) -> Readiness:
+    """Try every part at once."""
+    parts: dict[str, Awaitable[Check]] = {
+        "ledger": _ledger(records),
+        "disk": _disk(settings),
+        "cluster": _cluster(cluster),
+        "sources": _sources(lookers),
+    }
+    found = await asyncio.gather(*map(_bounded, parts.values()))
+    checks = dict(zip(parts, found, strict=True))
+    return Readiness(ready=all(each.ok for each in found), checks=checks)
+
+
+async def _bounded(check: Awaitable[Check]) -> Check:
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await check
+    except TimeoutError:
+        return Check(ok=False, told=f"no answer within {SECONDS:.0f} s")
+    except Exception as error:  # noqa: BLE001  (whatever it is, that part does not work)
+        return Check(ok=False, told=f"failed ({type(error).__name__})")
+
+
+async def _ledger(records: Records) -> Check:
+    begin = time.perf_counter()
+
+    def write(ledger: Ledger) -> None:
+        ledger.add_token(Token(PROOF, PROOF, (), time.time()))
+
+    await records.write(write)
+    found = await records.read(lambda ledger: ledger.token(PROOF))
+    await records.write(lambda ledger: ledger.drop_token(PROOF))
+    if found is None:
+        return Check(ok=False, told="what was written cannot be read back")
+    return Check(ok=True, told=f"written and read in {1e3 * (time.perf_counter() - begin):.0f} ms")
+
+
+async def _disk(settings: Settings) -> Check:
+    free = (await asyncio.to_thread(shutil.disk_usage, settings.data)).free
+    return Check(ok=free >= LEAST_SPACE, told=f"{amount(free)} free")
+
+
+async def _cluster(cluster: Cluster) -> Check:
+    team = await cluster.asked(SECONDS * 0.9)
+    if team is None:
+        return Check(ok=False, told="the scheduler does not answer")
+    told = f"{team.workers} workers with {team.threads} threads"
+    return Check(ok=team.workers > 0, told=told)
+
+
+async def _sources(lookers: Lookers) -> Check:
+    try:
+        async with asyncio.timeout(SECONDS * 0.9):
+            await lookers.ask("ping")
+    except (TimeoutError, TooMany):
+        # All may be busy with sources that hang, which they are ended for before long.
+        silent = time.monotonic() - lookers.answered
+        busy = silent < 2 * lookers.seconds
+        return Check(ok=busy, told="busy" if busy else "no process that opens sources answers")
+    return Check(ok=True, told="sources can be opened")

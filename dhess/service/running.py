@@ -1,0 +1,205 @@
+"""A child of the gateway: runs one job, and tells how far it is."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import math
+import os
+import time
+import traceback
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import distributed  # noqa: F401  (takes long, and is done before there is a job)
+
+from dhess.cluster import connect, tls
+from dhess.errors import DhessError
+from dhess.job import JobSpec, Runner
+from dhess.job.outputs import write_result
+from dhess.ledger import Ledger
+from dhess.report import FieldReport
+from dhess.running import Progress, watched
+from dhess.service.holding import lock_of, wait_until_free
+from dhess.service.places import Places
+from dhess.service.speaking import Gateway
+from dhess.sink import whole_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import xarray as xr
+
+EVERY: Final = 0.2
+"""Seconds between two messages about progress."""
+LONGEST_LOG: Final = 32_000_000
+"""Bytes of a log, after which nothing is added to it."""
+
+
+class _Told(Ledger):
+    """A ledger that tells the gateway what becomes of the job."""
+
+    def __init__(self, path: str, gateway: Gateway) -> None:
+        super().__init__(path)
+        self._gateway = gateway
+
+    def begin(self, job: str, layout: str, windows: int) -> None:
+        super().begin(job, layout, windows)
+        self._gateway.tell(changed=True)
+
+    def change(self, job: str, state: str, note: str = "") -> None:
+        super().change(job, state, note)
+        self._gateway.tell(changed=True)
+
+
+class _Log(logging.Handler):
+    """Lines of JSON in a file."""
+
+    def __init__(self, path: Path, job: str) -> None:
+        super().__init__()
+        self._job = job
+        self._file = path.open("ab", buffering=0)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            if self._file.tell() > LONGEST_LOG:
+                return
+            when = dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat()
+            line = {
+                "time": when.replace("+00:00", "Z"),
+                "level": record.levelname.lower(),
+                "job": self._job,
+                "message": record.getMessage(),
+            }
+            self._file.write(json.dumps(line).encode() + b"\n")
+        except Exception:  # noqa: BLE001  (a full disk: the work goes on)
+            return
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class _Teller:
+    """Tells the gateway and the disk how far the job is, not too often."""
+
+    def __init__(self, gateway: Gateway, file: Path) -> None:
+        self._gateway = gateway
+        self._file = file
+        self._last = -math.inf
+        self._kept = -math.inf
+
+    def __call__(self, progress: Progress) -> None:
+        now, last = time.monotonic(), progress.window == progress.of_windows
+        if now - self._last < EVERY and not last:
+            return
+        self._last = now
+        plain = asdict(progress)
+        self._gateway.tell(progress=plain)
+        if last or now - self._kept > 25 * EVERY:
+            self._kept = now
+            _write(self._file, json.dumps(plain))
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a small file that is only for show; on a full disk, not at all."""
+    try:
+        with whole_file(file) as partial:
+            partial.write_text(text, encoding="utf-8")
+    except DhessError as error:
+        logging.getLogger(__name__).debug("%s", error)
+
+
+def _place(asked: dict[str, Any]) -> Callable[[], AbstractContextManager[Any]]:
+    """Return what reaches the gateway's cluster, wherever that is by then."""
+
+    @contextmanager
+    def place() -> Iterator[Any]:
+        security = tls(*asked["tls"]) if asked["tls"] else None
+        with connect(asked["scheduler"], security=security) as client:
+            yield client
+
+    return place
+
+
+def _keep(spec: JobSpec, folder: Path, result: xr.Dataset | xr.DataArray) -> None:
+    """Keep what the gateway hands out as the result."""
+    if spec.task == "field":
+        source = spec.source if isinstance(spec.source, str) else spec.source[0]
+        report = FieldReport.from_array(
+            cast("xr.DataArray", result), field=spec.measure, source=source, out=str(spec.output)
+        )
+        with whole_file(folder / "result.json") as file:
+            file.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        return
+    found = cast("xr.Dataset", result)
+    write_result(found, str(folder / "result.nc"), lambda _: None)
+    write_result(found, str(folder / "result.json"), lambda _: None)
+
+
+def run(gateway: Gateway, asked: dict[str, Any]) -> None:
+    """Run a job to its end."""
+    spec = JobSpec.model_validate(asked["spec"])
+    folder = Path(asked["folder"])
+    # A link may have been changed since the job was handed in.
+    places = Places(asked["roots"], asked["output_roots"], Path(asked["data"]))
+    places.check_source(spec.source, spec.variable)
+    if spec.output is not None:
+        places.check_output(spec.output)
+    wait_until_free(folder)
+    for each in folder.glob(".result.partial-*"):
+        each.unlink(missing_ok=True)
+    with _Told(asked["ledger"], gateway) as ledger:
+        runner = Runner(
+            spec,
+            ledger,
+            _place(asked),
+            patience=math.inf,
+            job=asked["job"],
+            elsewhere=True,
+            lock=lock_of(folder),
+            keep=lambda result: _keep(spec, folder, result),
+            base=asked["base"],
+        )
+        with watched(_Teller(gateway, folder / "progress.json")):
+            runner.run()
+
+
+def main() -> None:
+    """Wait for a job, and run it."""
+    gateway = Gateway()
+    asked = gateway.read()
+    if asked is None:
+        return
+    Path(asked["folder"]).mkdir(parents=True, exist_ok=True)
+    handler = _Log(Path(asked["folder"], "log.jsonl"), asked["job"])
+    log = logging.getLogger("dhess")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        gateway.end_with_it()
+        log.info("the job runs")
+        run(gateway, asked)
+    except KeyboardInterrupt:
+        log.info("the job was stopped")
+        gateway.tell(ended="stopped")
+    except DhessError as error:
+        log.error("%s", error)
+        gateway.tell(ended="failed", note=str(error))
+    except Exception as error:
+        log.error("the job failed: %r", error)
+        traceback.print_exc()
+        said = " ".join(str(error).split()) or "no message"
+        gateway.tell(ended="failed", note=f"{type(error).__name__}: {said}")
+    else:
+        log.info("the job is done")
+        gateway.tell(ended="done")
+    # Everything is closed and on the disk; the next job waits for this one's place.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

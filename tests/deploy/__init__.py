@@ -1,0 +1,1 @@
+"""What stands in ``deploy/``: read and checked here; built and run in `test_docker`."""
