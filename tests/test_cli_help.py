@@ -19,7 +19,10 @@ from dhess.options import FLOATS, GEOMETRIES, NANS, SCHEMES, TIMES, Options
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAMES = ["demo", "info", "plan", "find", "field", "run", "measures", "completion"]
+NAMES = [
+    "demo", "info", "plan", "find", "field", "run", "serve", "token", "submit", "jobs", "show",
+    "result", "cancel", "retry", "delete", "logs", "measures", "completion",
+]  # fmt: skip
 
 
 def examples(name: str) -> list[str]:
@@ -49,16 +52,24 @@ def test_examples_parse(line: str) -> None:
     text = re.sub(r'^eval "\$\((.*)\)".*', r"\1", line)
     words = shlex.split(re.split(r" [|>#] ?", text)[0])
     assert words[0] == "dhess"
-    command = commands.commands[words[1]]
-    context = command.make_context(words[1], words[2:])
+    command, name, *rest = commands.commands[words[1]], *words[1:]
+    if isinstance(command, click.Group):
+        command, name, *rest = command.commands[rest[0]], *rest
+    context = command.make_context(name, rest)
     assert context.params
+
+
+def parts(command: click.Command) -> list[click.Command]:
+    """A command, or the commands in a group."""
+    return [command, *(command.commands.values() if isinstance(command, click.Group) else ())]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_option_says_what_it_does(name: str) -> None:
-    for option in commands.commands[name].params:
-        if isinstance(option, click.Option):
-            assert option.help, option.name
+    for command in parts(commands.commands[name]):
+        for option in command.params:
+            if isinstance(option, click.Option):
+                assert option.help, option.name
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

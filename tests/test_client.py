@@ -309,7 +309,7 @@ def test_another_service_that_speaks_json() -> None:
         client = Client(server.url)
         for call, missing in (
             (client.show, "id and state"),
-            (client.find, "jobs and next"),
+            (client.resolve, "jobs and next"),
             (client.log, "lines and next"),
         ):
             with pytest.raises(UnreachableError, match=f"it sent JSON without {missing}"):
@@ -475,7 +475,7 @@ def test_pages_are_turned() -> None:
 def test_ids_may_be_shortened(prefix: str, expected: str) -> None:
     jobs = [{"id": f"{start}{'0' * 11}"} for start in ("abcd0", "abcd1")]
     with served(lambda _: as_json({"jobs": jobs, "next": None})) as server:
-        assert Client(server.url).find(prefix) == expected
+        assert Client(server.url).resolve(prefix) == expected
 
 
 @pytest.mark.parametrize(
@@ -494,5 +494,5 @@ def test_ids_that_cannot_be_told(prefix: str, sentence: str) -> None:
         served(lambda _: as_json({"jobs": jobs, "next": None})) as server,
         pytest.raises((InputError, RemoteError), match=sentence) as refused,
     ):
-        Client(server.url).find(prefix)
+        Client(server.url).resolve(prefix)
     assert refused.value.exit_code == 2

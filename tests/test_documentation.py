@@ -39,7 +39,8 @@ def blocks() -> list[tuple[int, str, str]]:
     for match in BLOCK.finditer(text):
         language, body = match.groups()
         line = text.count("\n", 0, match.start()) + 1
-        if language == "python" or (language == "bash" and body.startswith("dhess ")):
+        ours = re.search(r"^dhess ", body, re.MULTILINE)
+        if language == "python" or (language == "bash" and ours):
             found.append((line, language, body))
     return found
 

@@ -46,6 +46,12 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
+def found(runner: Runner) -> xr.Dataset:
+    result = runner.run()
+    assert isinstance(result, xr.Dataset)
+    return result
+
+
 def asked(path: Path, **more: Any) -> JobSpec:
     return JobSpec.read({"source": str(path), "chunks": 5, **more})
 
@@ -68,8 +74,8 @@ def test_jobs_with_locks_of_their_own_run_at_once(
     """One goes on inside the other: they wait for nothing."""
     inner = Runner(asked(path, k=2), ledger, lock=tmp_path / "inner.lock")
     outer = Runner(asked(path, k=3), ledger, lock=tmp_path / "outer.lock")
-    outer.keep = lambda _: identical(inner.run(), find_minimum(dhess.open(path), k=2))
-    identical(outer.run(), find_minimum(dhess.open(path), k=3))
+    outer.keep = lambda _: identical(found(inner), find_minimum(dhess.open(path), k=2))
+    identical(found(outer), find_minimum(dhess.open(path), k=3))
     assert {entry.state for entry in ledger.entries()} == {"done"}
     assert not list(tmp_path.glob("*.lock"))
 
@@ -195,9 +201,9 @@ def test_a_short_job_does_not_wait_for_a_long_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("number", "base"), [(1, 0), (7, 5), (200, 3), (2500, 40)])
 def test_turns_go_on_from_what_the_others_have_done(number: int, base: int) -> None:
     """Each window is due once as many came before it, give or take those that go together."""
-    found = turns(number, base)
-    assert found == sorted(found)
-    assert found[0] == base
+    due = turns(number, base)
+    assert due == sorted(due)
+    assert due[0] == base
     together = max(8, -(-number // 32))
-    assert all(0 <= base + i - turn < together for i, turn in enumerate(found))
-    assert len(set(found)) <= 32
+    assert all(0 <= base + i - turn < together for i, turn in enumerate(due))
+    assert len(set(due)) <= 32

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
@@ -15,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 from dhess.client.access import Access
 from dhess.client.errors import RemoteError, UnreachableError
 from dhess.client.events import events_of
+from dhess.client.forms import WHOLE, beginning, path_of, sendable
 from dhess.client.patience import Patience
 from dhess.client.transport import Transport
-from dhess.errors import DhessWarning, InputError, warn_caller
+from dhess.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,8 +34,6 @@ DRAWING: Final = 300.0
 """Seconds that a picture may take, which is drawn when it is first asked for."""
 PAGE, LINES = 200, 1000
 """Jobs and lines of a log that are asked for at once."""
-SHORTEST, WHOLE = 4, 16
-"""Digits of an id, from which on it may stand for a job, and when it is all of it."""
 
 View = dict[str, Any]
 """A job as the gateway tells of it."""
@@ -119,7 +117,7 @@ class Client:
         RemoteError
             If the job is wrong, or not allowed there.
         """
-        body = _sendable(spec)
+        body = sendable(spec)
         ask = Patience(patience).persist
         return ask(lambda: self._view("POST", "/v1/jobs", body=body))
 
@@ -153,7 +151,7 @@ class Client:
             if before is None:
                 return
 
-    def find(self, prefix: str) -> str:
+    def resolve(self, prefix: str) -> str:
         """Return the id of the only job that begins so.
 
         Raises
@@ -163,12 +161,7 @@ class Client:
         InputError
             If there are several, or the beginning is too short.
         """
-        asked = prefix.strip().lower()
-        if not re.fullmatch(f"[0-9a-f]{{{SHORTEST},{WHOLE}}}", asked):
-            raise InputError(
-                f"{prefix!r} is no id of a job, which has {WHOLE} digits 0-9 and a-f; the first "
-                f"{SHORTEST} are enough if no other job begins so ('dhess jobs' lists them)"
-            )
+        asked = beginning(prefix)
         if len(asked) == WHOLE:
             return asked
         found = [each["id"] for each in self.jobs() if each["id"].startswith(asked)]
@@ -181,15 +174,15 @@ class Client:
 
     def show(self, job: str) -> View:
         """Return how a job stands."""
-        return self._view("GET", _path(job))
+        return self._view("GET", path_of(job))
 
     def result(self, job: str) -> dict[str, Any]:
         """Return what a job found, or the description of what it wrote, as ``--json`` has it."""
-        return self._table("GET", _path(job, "result"))
+        return self._table("GET", path_of(job, "result"))
 
     def result_netcdf(self, job: str) -> bytes:
         """Return what a search found, as the bytes of a NetCDF file."""
-        return self._bytes(_path(job, "result.nc"), "application/x-netcdf", None)
+        return self._bytes(path_of(job, "result.nc"), "application/x-netcdf", None)
 
     def result_dataset(self, job: str) -> xr.Dataset:
         """Return what a search found, as `dhess.find_minimum` returns it; needs h5netcdf."""
@@ -205,19 +198,19 @@ class Client:
 
     def picture(self, job: str) -> bytes:
         """Return a picture of the result, as the bytes of a PNG file."""
-        return self._bytes(_path(job, "result.png"), "image/png", DRAWING)
+        return self._bytes(path_of(job, "result.png"), "image/png", DRAWING)
 
     def cancel(self, job: str) -> View:
         """End a job for good; what it has done so far stays recorded."""
-        return self._view("POST", _path(job, "cancel"), body={})
+        return self._view("POST", path_of(job, "cancel"), body={})
 
     def retry(self, job: str) -> View:
         """Have a job go on that failed or was cancelled."""
-        return self._view("POST", _path(job, "retry"), body={})
+        return self._view("POST", path_of(job, "retry"), body={})
 
     def delete(self, job: str) -> None:
         """Remove the gateway's record of a job and the results that it keeps, not the output."""
-        self._transport.json("DELETE", _path(job))
+        self._transport.json("DELETE", path_of(job))
 
     def logs(self, job: str) -> Iterator[dict[str, Any]]:
         """Yield what was logged of a job until now."""
@@ -232,13 +225,13 @@ class Client:
     def log(self, job: str, after: int = 0) -> tuple[list[dict[str, Any]], int]:
         """Return some lines of what was logged, from one on, and where the next ones begin."""
         query = {"after": after, "limit": LINES}
-        page = self._table("GET", _path(job, "log"), "lines", "next", query=query)
+        page = self._table("GET", path_of(job, "log"), "lines", "next", query=query)
         return list(page["lines"]), int(page["next"])
 
     def events(self, job: str) -> Iterator[View]:
         """Yield a job as it stands and then each change, while the gateway is there."""
         with self._transport.open(
-            "GET", _path(job, "events"), accept="text/event-stream", timeout=SILENCE
+            "GET", path_of(job, "events"), accept="text/event-stream", timeout=SILENCE
         ) as stream:
             for name, data in events_of(stream):
                 if name == "job":
@@ -311,28 +304,3 @@ class Client:
     def _bytes(self, path: str, kind: str, timeout: float | None) -> bytes:
         with self._transport.open("GET", path, accept=kind, timeout=timeout) as answer:
             return answer.read()
-
-
-def _path(job: str, *parts: str) -> str:
-    """Return the path of a job, which nothing in an id can lead out of."""
-    if not re.fullmatch(r"[0-9A-Za-z]{1,64}", job):
-        raise InputError(f"{job!r} is no id of a job; it has {WHOLE} digits 0-9 and a-f")
-    return "/".join(["/v1/jobs", job, *parts])
-
-
-def _sendable(spec: Any) -> dict[str, Any]:
-    """Return the keys of a job that a gateway takes: it has a cluster of its own."""
-    spec = getattr(spec, "spec", spec)
-    if not hasattr(spec, "model_dump"):
-        given: dict[str, Any] = dict(spec)
-        return given
-    keys: dict[str, Any] = spec.model_dump(mode="json", exclude_unset=True, exclude_none=True)
-    resources = keys.pop("resources", {})
-    kept = {name: value for name, value in resources.items() if name == "window"}
-    if left := sorted(f"resources.{name}" for name in resources.keys() - kept):
-        warn_caller(
-            f"{', '.join(left)} of the job {'is' if len(left) == 1 else 'are'} left out: the "
-            "gateway computes on a cluster of its own",
-            DhessWarning,
-        )
-    return keys | ({"resources": kept} if kept else {})

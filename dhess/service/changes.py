@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -16,7 +18,7 @@ from dhess.service.errors import Conflict, NoSuchJob, TooMany, Unavailable
 from dhess.service.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
 
     from dhess.job import JobSpec
     from dhess.ledger import Entry, Ledger
@@ -40,6 +42,7 @@ class Changes:
         self.watchers = watchers
         self.submissions = 0
         """New jobs since the start."""
+        self._coming: Counter[str] = Counter()
         self._tasks = Tasks()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._stopping = False
@@ -101,7 +104,6 @@ class Changes:
         if known is not None and known.state not in ("failed", "cancelled"):
             return False
         await self.turns.left(job)
-        self._check_room(submitter)
         text = spec.model_dump_json(exclude_none=True)
 
         def add(ledger: Ledger) -> Entry | None:
@@ -113,10 +115,11 @@ class Changes:
                 ledger.add(job, text, fingerprint, submitter=submitter)
             return ledger.entry(job)
 
-        entry = await self.records.write(add)
-        assert entry is not None
+        with self._room(submitter):
+            entry = await self.records.write(add)
+            assert entry is not None
+            self.turns.add(job, entry.submitter)
         self.submissions += known is None
-        self.turns.add(job, entry.submitter)
         self.watchers.changed(job)
         return known is None
 
@@ -143,9 +146,9 @@ class Changes:
                 f"job {job} is {entry.state}; only one that failed or was cancelled is tried again"
             )
         await self.turns.left(job)
-        self._check_room(entry.submitter)
-        await self.records.write(lambda ledger: _queue_again(ledger, job))
-        self.turns.add(job, entry.submitter)
+        with self._room(entry.submitter):
+            await self.records.write(lambda ledger: _queue_again(ledger, job))
+            self.turns.add(job, entry.submitter)
         self.watchers.changed(job)
 
     async def _deleted(self, job: str) -> None:
@@ -176,14 +179,21 @@ class Changes:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         await self.records.write(lambda ledger: ledger.forget(job))
 
-    def _check_room(self, submitter: str) -> None:
+    @contextmanager
+    def _room(self, submitter: str) -> Iterator[None]:
+        """Hold a place in the queue while a job is being recorded, if there is one."""
         most = self.settings.queued_per_submitter
-        if self.turns.queue.waiting(submitter) >= most:
+        if self.turns.queue.waiting(submitter) + self._coming[submitter] >= most:
             raise TooMany(
                 f"{most} jobs of {submitter!r} wait already, which is as many as may; wait for "
                 "some to end",
                 retry_after=10,
             )
+        self._coming[submitter] += 1
+        try:
+            yield
+        finally:
+            self._coming[submitter] -= 1
 
 
 def _queue_again(ledger: Ledger, job: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,8 @@ def make(asked: dict[str, Any]) -> None:
     """Make what is asked for."""
     spec, file = JobSpec.model_validate(asked["spec"]), Path(asked["file"])
     places = Places(asked["roots"], asked["output_roots"], Path(asked["data"]))
+    if find_spec("h5netcdf") is None:
+        raise NotReady("pictures and NetCDF files need h5netcdf; install dhess[netcdf] there")
     if spec.task == "find":
         places.check_source(spec.source, spec.variable)
         draw_answer(spec, file.parent, file)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from dhess.errors import InputError
@@ -20,7 +20,7 @@ from dhess.service.errors import NoSuchJob, Unavailable
 from dhess.service.holding import held
 from dhess.service.lookers import Lookers
 from dhess.service.models import Figures, JobPage, JobView, LogPage, Readiness
-from dhess.service.readiness import readiness
+from dhess.service.readiness import Prober
 from dhess.service.records import Records
 from dhess.service.scheduling import Turns
 from dhess.service.tasks import Tasks
@@ -47,13 +47,14 @@ class Engine:
         self.records: Records
         self.turns: Turns
         self.changes: Changes
+        self._prober: Prober
         self.cluster = Cluster(settings)
         self.lookers = Lookers(settings)
         self.pictures = results.Pictures(settings)
         self.watchers = Watchers()
         self._states: dict[str, int] = dict.fromkeys(STATES, 0)
         self._tasks = Tasks()
-        self._lock = -1
+        self._open = AsyncExitStack()
         self._stopping = False
 
     # ------------------------------------------------------------------------------ its own life
@@ -67,15 +68,17 @@ class Engine:
             If the data folder cannot be used, or another gateway serves it.
         """
         settings = self.settings
-        self._lock = await asyncio.to_thread(held, settings.data)
+        self._open.callback(os.close, await asyncio.to_thread(held, settings.data))
         try:
             self.records = await asyncio.to_thread(Records, settings.ledger)
+            self._open.push_async_callback(self.records.close)
             self.turns = Turns(settings, self.records, self.cluster, self.watchers)
             self.changes = Changes(settings, self.records, self.turns, self.watchers)
             await self.changes.start()
             await self.turns.start()
+            self._prober = Prober(settings, self.records, self.cluster, self.lookers)
         except BaseException:
-            os.close(self._lock)
+            await self._open.aclose()
             raise
         self.cluster.start()
         self.lookers.start()
@@ -89,8 +92,7 @@ class Engine:
         await self.turns.stop()
         await asyncio.gather(self.cluster.stop(), self.lookers.stop(), self.pictures.stop())
         await self._tasks.finish(0.0)
-        await self.records.close()
-        os.close(self._lock)
+        await self._open.aclose()
 
     # ------------------------------------------------------------------------------ what is asked
 
@@ -130,7 +132,7 @@ class Engine:
         found = await self.records.read(known)
         if found is None:
             raise NoSuchJob(job)
-        return self._view(found)
+        return self._view(found, self.turns.queue.positions())
 
     async def page(
         self,
@@ -158,15 +160,18 @@ class Engine:
 
         found = await self.records.read(known)
         more = cursor(found[-1].entry) if found and len(found) == limit else None
-        return JobPage(jobs=[self._view(each) for each in found], next=more)
+        # Many take long enough to keep others waiting.
+        positions = self.turns.queue.positions()
+        views = await asyncio.to_thread(lambda: [self._view(each, positions) for each in found])
+        return JobPage(jobs=views, next=more)
 
-    def _view(self, known: Known) -> JobView:
+    def _view(self, known: Known, positions: dict[str, int]) -> JobView:
         running = self.turns.active.get(known.entry.id)
         return view_of(
             known,
             progress=None if running is None else running.progress,
             pace=None if running is None else running.pace,
-            queue=self.turns.queue.positions().get(known.entry.id),
+            queue=positions.get(known.entry.id),
         )
 
     async def cancel(self, job: str) -> JobView:
@@ -262,7 +267,7 @@ class Engine:
 
     async def ready(self) -> Readiness:
         """Tell whether jobs can be taken in and run, by trying each part of it."""
-        return await readiness(self.settings, self.records, self.cluster, self.lookers)
+        return await self._prober.found()
 
     def figures(self) -> Figures:
         """Return what is counted."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import re
 import sys
 import time
 from contextlib import contextmanager
@@ -94,6 +95,8 @@ class Requests:
         self.count(method, route, status, seconds)
         caller = scope.get("state", {}).get("caller", "")
         told = {"method": method, "route": route, "status": status, "caller": caller}
+        if _JOB.fullmatch(job := scope.get("path_params", {}).get("job", "")):
+            told["job"] = job
         ms = round(1000 * seconds, 1)
         level = logging.DEBUG if route in _QUIET and status < 400 else logging.INFO
         message = "%s %s %s in %s ms%s"
@@ -101,6 +104,7 @@ class Requests:
         requests.log(level, message, method, route, status, ms, by, extra={**told, "ms": ms})
 
 
+_JOB = re.compile("[0-9a-f]{16}")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
 # Asked for every few seconds by whoever watches over the gateway.
 _QUIET = {"/health", "/ready", "/metrics"}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import shutil
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from dhess.ledger import Token
@@ -13,7 +15,7 @@ from dhess.service.errors import TooMany
 from dhess.service.models import Check, Readiness
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from dhess.ledger import Ledger
     from dhess.service.clusters import Cluster
@@ -22,25 +24,39 @@ if TYPE_CHECKING:
     from dhess.service.settings import Settings
 
 SECONDS: Final = 2.0
+FRESH: Final = 1.0
+"""Seconds for which an answer holds, so that who asks often does not wear out the disk."""
 LEAST_SPACE: Final = 100_000_000
 """Bytes on the ledger's disk below which nothing is taken in."""
 PROOF: Final = "readiness"
 """Name of what is written, read and removed again; no token has such a digest."""
 
 
-async def readiness(
-    settings: Settings, records: Records, cluster: Cluster, lookers: Lookers
-) -> Readiness:
-    """Try every part at once."""
-    parts: dict[str, Awaitable[Check]] = {
-        "ledger": _ledger(records),
-        "disk": _disk(settings),
-        "cluster": _cluster(cluster),
-        "sources": _sources(lookers),
-    }
-    found = await asyncio.gather(*map(_bounded, parts.values()))
-    checks = dict(zip(parts, found, strict=True))
-    return Readiness(ready=all(each.ok for each in found), checks=checks)
+class Prober:
+    """Tries every part, once for all who ask at about the same time."""
+
+    def __init__(
+        self, settings: Settings, records: Records, cluster: Cluster, lookers: Lookers
+    ) -> None:
+        self._parts: dict[str, Callable[[], Awaitable[Check]]] = {
+            "ledger": partial(_ledger, records),
+            "disk": partial(_disk, settings),
+            "cluster": partial(_cluster, cluster),
+            "sources": partial(_sources, lookers),
+        }
+        self._lock = asyncio.Lock()
+        self._found: Readiness | None = None
+        self._when = -math.inf
+
+    async def found(self) -> Readiness:
+        """Return what was found a moment ago, or is found now."""
+        async with self._lock:
+            if self._found is None or time.monotonic() - self._when > FRESH:
+                found = await asyncio.gather(*(_bounded(part()) for part in self._parts.values()))
+                checks = dict(zip(self._parts, found, strict=True))
+                self._found = Readiness(ready=all(each.ok for each in found), checks=checks)
+                self._when = time.monotonic()
+            return self._found
 
 
 async def _bounded(check: Awaitable[Check]) -> Check:

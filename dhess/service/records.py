@@ -68,8 +68,10 @@ class Records:
         self, where: ThreadPoolExecutor, ledger: Ledger, call: Callable[[Ledger], T]
     ) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(where, call, ledger)
-        except LedgerError as error:
-            raise Unavailable(str(error)) from error
+            asked = asyncio.get_running_loop().run_in_executor(where, call, ledger)
         except RuntimeError as error:  # the threads have been told to end
             raise Unavailable("the gateway is ending; try again when it is back") from error
+        try:
+            return await asked
+        except LedgerError as error:
+            raise Unavailable(str(error)) from error

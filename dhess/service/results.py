@@ -23,7 +23,6 @@ SECONDS: Final = 180.0
 AT_ONCE: Final = 2
 """Pictures that are drawn at a time."""
 LONGEST_QUEUE: Final = 50
-LONGEST_LINE: Final = 100_000
 
 
 class Pictures:

@@ -11,6 +11,7 @@ import time
 import traceback
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -136,7 +137,8 @@ def _keep(spec: JobSpec, folder: Path, result: xr.Dataset | xr.DataArray) -> Non
             file.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
         return
     found = cast("xr.Dataset", result)
-    write_result(found, str(folder / "result.nc"), lambda _: None)
+    if find_spec("h5netcdf") is not None:
+        write_result(found, str(folder / "result.nc"), lambda _: None)
     write_result(found, str(folder / "result.json"), lambda _: None)
 
 
@@ -189,7 +191,7 @@ def main() -> None:
     except DhessError as error:
         log.error("%s", error)
         gateway.tell(ended="failed", note=str(error))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (whatever it is, the job has failed)
         log.error("the job failed: %r", error)
         traceback.print_exc()
         said = " ".join(str(error).split()) or "no message"

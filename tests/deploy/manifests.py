@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
 Manifest = dict[str, Any]
 
 
+@cache
 def read(name: str) -> list[Manifest]:
     """Return what stands in a file."""
     return list(yaml.safe_load_all((FOLDER / name).read_text(encoding="utf-8")))
@@ -33,11 +35,13 @@ def of_kind(kind: str) -> list[Manifest]:
     return [each for each in everything() if each["kind"] == kind]
 
 
+@cache
 def dask_pods() -> list[Manifest]:
     """Return the pods that the operator makes, made by its own code, labels and all."""
-    pytest.importorskip("dask_kubernetes", reason="needs dask-kubernetes, whose operator it asks")
-    from dask_kubernetes.operator.controller import controller as operator
-
+    operator: Any = pytest.importorskip(
+        "dask_kubernetes.operator.controller.controller",
+        reason="needs dask-kubernetes, whose operator it asks",
+    )
     found = []
     clusters = {each["metadata"]["name"]: each["spec"] for each in of_kind("DaskCluster")}
     for job in of_kind("DaskJob"):
@@ -69,7 +73,7 @@ def containers(pod: Manifest) -> list[Manifest]:
 
 def chosen(selector: Manifest, labels: dict[str, str]) -> bool:
     """Tell whether a selector chooses what has these labels."""
-    same = selector.get("matchLabels", {}).items() <= labels.items()
+    same: bool = selector.get("matchLabels", {}).items() <= labels.items()
     for term in selector.get("matchExpressions", []):
         assert term["operator"] == "NotIn"
         same = same and labels.get(term["key"]) not in term["values"]

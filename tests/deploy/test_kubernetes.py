@@ -57,8 +57,8 @@ def test_the_operator_takes_them(kind: str) -> None:
 
 def test_a_wrong_key_is_noticed() -> None:
     jsonschema: Any = pytest.importorskip("jsonschema", reason="needs jsonschema")
-    wrong = of_kind("DaskAutoscaler")[0]
-    wrong["spec"]["maximun"] = 3
+    right = of_kind("DaskAutoscaler")[0]
+    wrong = {**right, "spec": {**right["spec"], "maximun": 3}}
     with pytest.raises(jsonschema.ValidationError, match="maximun"):
         jsonschema.Draft7Validator(crd("DaskAutoscaler")).validate(wrong)
 

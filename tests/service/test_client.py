@@ -109,7 +109,7 @@ def test_jobs_are_listed(client: Client, done: str) -> None:
     assert [job["id"] for job in client.jobs(limit=1)] == [first[0]["id"]]
     assert {job["state"] for job in client.jobs(state="done", task="find")} == {"done"}
     assert list(client.jobs(submitter="nobody")) == []
-    assert client.find(done[:8]) == done
+    assert client.resolve(done[:8]) == done
     assert client.me()["name"] == "ada"
 
 

@@ -26,7 +26,7 @@ def cancel(client: Client, job: str) -> None:
 
     What it has done stays recorded: after 'dhess retry' it goes on from there.
     """
-    _tell(client.cancel(client.find(job)))
+    _tell(client.cancel(client.resolve(job)))
 
 
 @click.command(
@@ -40,7 +40,7 @@ Examples:
 @remote
 def retry(client: Client, job: str) -> None:
     """Have a job of a gateway go on that failed or was cancelled, from what is recorded of it."""
-    _tell(client.retry(client.find(job)))
+    _tell(client.retry(client.resolve(job)))
 
 
 @click.command(
@@ -57,7 +57,7 @@ def delete(client: Client, job: str) -> None:
 
     What the job wrote to its output stays.
     """
-    job = client.find(job)
+    job = client.resolve(job)
     client.delete(job)
     click.echo(f"dhess: job {job} is deleted", err=True)
 

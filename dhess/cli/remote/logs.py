@@ -36,7 +36,7 @@ def logs(client: Client, job: str, follow: bool, patience: float) -> None:
     """
     from dhess.cli.remote.following import going_on
 
-    job = client.find(job)
+    job = client.resolve(job)
     if not follow:
         for line in client.logs(job):
             _print(line)

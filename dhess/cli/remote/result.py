@@ -53,7 +53,7 @@ def result(
     check_files(json_file, netcdf_file, plot_file, overwrite=overwrite)
     if plot_file is not None and Path(plot_file).suffix.lower() != ".png":
         raise InputError(f"picture {plot_file!r} would be a PNG file; name a .png")
-    job = client.find(job)
+    job = client.resolve(job)
     report = fetched(client, job)
     # All are fetched before the first is written: none is there if one cannot be had.
     files = {

@@ -45,7 +45,7 @@ def show(
     from dhess.cli.remote.viewing import described
 
     check_files(json_file, overwrite=overwrite)
-    job = client.find(job)
+    job = client.resolve(job)
     view = client.show(job)
     if watch:
         with going_on(client, job):

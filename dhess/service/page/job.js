@@ -89,9 +89,10 @@ class Sheet {
   }
 
   async cancel() {
-    const text = `${progress(this.view) || "Nothing is computed yet"}. What is recorded is kept, so that a retry goes on from there.`;
+    const text = `Done so far: ${progress(this.view) || "nothing"}. What is recorded is kept, so that a retry goes on from there.`;
     if (!await confirm("Cancel this job?", text, "Cancel the job", { risky: true })) return;
-    await this.act("POST", "/cancel").then((view) => this.show(view), () => null);
+    // The events may have told of the end before this answer came.
+    await this.act("POST", "/cancel").then((view) => { if (!isEnded(this.view)) this.show(view); }, () => null);
     this.heading.focus();
   }
 
@@ -114,7 +115,7 @@ function numbers(view) {
   const [rate, left] = tempo(view).split(", ");
   const sofar = view.best && !isEnded(view);
   return facts([
-    ["Windows", progress(view)],
+    ["Windows", progress(view).replace(/ windows?/, "")],
     ["Rate", rate],
     ["Time left", left?.replace(" left", "")],
     ["Blocks", view.of_blocks ? `${whole(view.blocks)} of ${whole(view.of_blocks)}` : null],

@@ -27,14 +27,18 @@ export async function showResult(spot, view, signal) {
   await picture(figure, view, report, signal);
 }
 
+const SHOWN = 200; // rows that a page can hold with ease
+
 function found(report) {
-  const several = report.answers.length > 1;
+  const { length } = report.answers;
+  const first = { ...report, answers: report.answers.slice(0, SHOWN) };
   const nans = report.nan_points ? whole(report.nan_points) : "none";
-  const what = several ? `The ${report.answers.length} smallest values` : "The smallest value";
+  const what = length > 1 ? `The ${whole(length)} smallest values` : "The smallest value";
   return [
     h("p", {}, `${what} of ${report.measure} among ${counted(report.points, "point")}, ${nans} of them NaN.`),
-    table(`${what} of ${report.measure}`, columns(report)),
-    ...told(report), derivatives(report),
+    table(`${what} of ${report.measure}`, columns(first)),
+    length > SHOWN ? h("p", { class: "hint" }, `The first ${SHOWN} are shown; the files below have all.`) : null,
+    ...told(report), derivatives(first),
   ];
 }
 

@@ -37,7 +37,7 @@ class Form {
     },
     h("div", { class: "keys" }, this.fields.nodes),
     h("div", { class: "preview" }, this.idle, this.info, this.plan),
-    h("div", { class: "ends" }, this.problem, h("div", { class: "actions" }, this.button, this.clear()), this.status,
+    h("div", { class: "ends" }, h("div", { class: "actions" }, this.button, this.clear()), this.problem, this.status,
       may ? null : h("p", { class: "hint" }, "Your token may only read.")));
     fill(main, h("h1", { tabindex: "-1" }, "New job"), places(spec), form);
   }
@@ -56,6 +56,9 @@ class Form {
   changed(ms) {
     this.fields.adapt();
     draft = this.fields.texts();
+    const text = JSON.stringify(draft);
+    // A field that is left, as for a click on the button, tells of a change once more.
+    if (text === this.looked || text === this.looking) return;
     clearTimeout(this.timer);
     if (!this.fields.all.get("source").text.trim()) return;
     write(this.status, "");
@@ -73,7 +76,7 @@ class Form {
     const asked = this.fields.some(ABOUT_DATA);
     const text = JSON.stringify(this.fields.texts());
     if (text === this.looking) return;
-    this.looking = text;
+    [this.looking, this.looked] = [text, null];
     this.round?.abort();
     this.round = new AbortController();
     const signal = AbortSignal.any([this.signal, this.round.signal]);
@@ -81,6 +84,7 @@ class Form {
     try {
       await this.lookInfo(asked, signal);
       await this.lookPlan(this.fields.spec(), signal);
+      this.looked = text;
     } catch (error) {
       if (signal.aborted) throw error;
       this.planned = null;
