@@ -157,7 +157,7 @@ def connect(
     deadline = time.monotonic() + timeout
     from distributed import Client, Security
 
-    address = _address(address_or_file)
+    address = address_of(address_or_file)
     security = Security() if security is None else security
     _ask_identity(address, deadline, security)
     # A client waits three times at most: for a connection, for the scheduler's state, and for its
@@ -167,8 +167,13 @@ def connect(
         client = Client(address, timeout=share, security=security)
     except Exception as error:
         raise _no_answer(address, error) from error
-    with client:
+    client.__enter__()
+    try:
         yield client
+    finally:
+        # One that is too busy to part in order is left, and what happened here is what counts.
+        with contextlib.suppress(TimeoutError):
+            client.__exit__(None, None, None)
 
 
 def tls(
@@ -306,8 +311,14 @@ def _environment_restored() -> Iterator[None]:
                 os.environ[name] = before[name]
 
 
-def _address(address_or_file: str | os.PathLike[str]) -> str:
-    """Return the scheduler's address, read from its file if it is one."""
+def address_of(address_or_file: str | os.PathLike[str]) -> str:
+    """Return the scheduler's address, read from its file if it is one.
+
+    Raises
+    ------
+    ClusterError
+        If the file cannot be read, or is none of a scheduler.
+    """
     text = str(address_or_file)
     path = Path(text).expanduser()
     if "://" in text or (re.fullmatch(r"[^/\\]+:\d+", text) and not path.exists()):

@@ -115,3 +115,18 @@ def suggest(value: str, known: Iterable[str]) -> str:
     known = list(known)
     near = difflib.get_close_matches(value, known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
+
+
+def was_interrupted(error: BaseException | None) -> bool:
+    """Tell whether an error is Ctrl-C, or came while that was being heeded.
+
+    Examples
+    --------
+    >>> was_interrupted(ValueError()), was_interrupted(KeyboardInterrupt())
+    (False, True)
+    """
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__context__
+    return False

@@ -21,6 +21,7 @@ from dhess.errors import (
     KilledWorkerError,
     LedgerError,
     LostClusterError,
+    was_interrupted,
 )
 from dhess.job.finding import Finding
 from dhess.job.identity import fingerprint, identity
@@ -104,8 +105,8 @@ class Runner:
                 return self._run(data, entry)
             except BaseException as error:
                 with suppress(Exception):  # the disk may be full, or the ledger gone
-                    ended = isinstance(error, Exception)
-                    state, note = ("failed", str(error)) if ended else ("stopped", "")
+                    failed = isinstance(error, Exception) and not was_interrupted(error)
+                    state, note = ("failed", str(error)) if failed else ("stopped", "")
                     self.ledger.change(self.job, state, note)
                 raise
 

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def locked(ledger: Path, lock: Path | None = None) -> Iterator[None]:
+def locked(ledger: Path, lock: Path | None = None, *, busy: str | None = None) -> Iterator[None]:
     """Hold a ledger's lock, the file ``LEDGER.lock`` or another, which is gone afterwards.
+
+    ``busy`` is what is said if another process holds it.
 
     Raises
     ------
@@ -24,7 +26,10 @@ def locked(ledger: Path, lock: Path | None = None) -> Iterator[None]:
         If another process holds it.
     """
     path = lock or ledger.with_name(f"{ledger.name}.lock")
-    while (held := _taken(path, ledger)) is None:
+    busy = busy or (
+        f"another process runs the job of ledger {str(ledger)!r}; wait for it, or end it"
+    )
+    while (held := _taken(path, busy)) is None:
         pass
     try:
         yield
@@ -33,12 +38,12 @@ def locked(ledger: Path, lock: Path | None = None) -> Iterator[None]:
         os.close(held)
 
 
-def _taken(path: Path, ledger: Path) -> int | None:
+def _taken(path: Path, busy: str) -> int | None:
     """Return the locked file; none if its last holder removed it meanwhile."""
     import fcntl
 
     try:
-        held = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        held = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise LedgerError(
             f"lock {str(path)!r} cannot be made: {error.strerror}; check the folder, or name "
@@ -49,9 +54,7 @@ def _taken(path: Path, ledger: Path) -> int | None:
     except OSError as error:
         os.close(held)
         if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN):
-            raise LedgerError(
-                f"another process runs the job of ledger {str(ledger)!r}; wait for it, or end it"
-            ) from error
+            raise LedgerError(busy) from error
         raise LedgerError(
             f"lock {str(path)!r} cannot be taken: {error.strerror}; put the ledger on a local "
             "disk with --ledger"

@@ -52,6 +52,7 @@ STEPS: Final = (
         created REAL NOT NULL,
         used REAL
     ) STRICT;
+    CREATE TABLE proofs (id INTEGER PRIMARY KEY CHECK (id = 1), number INTEGER NOT NULL) STRICT;
     """,
 )
 

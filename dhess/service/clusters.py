@@ -102,9 +102,9 @@ class Cluster:
         if not address:
             return None
         if "://" not in address:
-            from dhess.cluster import _address
+            from dhess.cluster import address_of
 
-            address = await asyncio.to_thread(_address, address)
+            address = await asyncio.to_thread(address_of, address)
         files = self.place["tls"]
         security = Security() if files is None else tls(*files)
         arguments = security.get_connection_args("client")

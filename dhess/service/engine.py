@@ -7,7 +7,6 @@ restart finds out anew.
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -68,7 +67,7 @@ class Engine:
             If the data folder cannot be used, or another gateway serves it.
         """
         settings = self.settings
-        self._open.callback(os.close, await asyncio.to_thread(held, settings.data))
+        await asyncio.to_thread(self._open.enter_context, held(settings.data))
         try:
             self.records = await asyncio.to_thread(Records, settings.ledger)
             self._open.push_async_callback(self.records.close)

@@ -2,47 +2,47 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from dhess.errors import InputError, LedgerError
 from dhess.ledger.lock import locked
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 OLD_RUNNER: Final = 60.0
 """Seconds that a runner has to end once its gateway was killed."""
 
 
-def held(folder: Path) -> int:
-    """Return the open lock of a gateway's folder, which is made if there is none.
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Make a gateway's folder, if there is none, and hold it: one gateway at a time.
 
     Raises
     ------
     InputError
         If the folder cannot be made or written, or another gateway serves it.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (folder / "outputs").mkdir(exist_ok=True)
-        lock = os.open(folder / "gateway.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise InputError(
-            f"data folder {str(folder)!r} cannot be used: {error.strerror}; choose another with "
-            "--data"
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        raise InputError(
-            f"another gateway serves the data folder {str(folder)!r}; end it, or choose another "
-            "folder with --data"
-        ) from error
-    return lock
+    busy = (
+        f"another gateway serves the data folder {str(folder)!r}; end it, or choose another "
+        "folder with --data"
+    )
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (folder / "outputs").mkdir(exist_ok=True)
+            stack.enter_context(locked(folder, folder / "gateway.lock", busy=busy))
+        except OSError as error:
+            raise InputError(
+                f"data folder {str(folder)!r} cannot be used: {error.strerror}; choose another "
+                "with --data"
+            ) from error
+        except LedgerError as error:
+            raise InputError(str(error)) from error
+        yield
 
 
 def lock_of(folder: Path) -> Path:

@@ -9,7 +9,6 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from dhess.ledger import Token
 from dhess.report.layout import amount
 from dhess.service.errors import TooMany
 from dhess.service.models import Check, Readiness
@@ -17,7 +16,6 @@ from dhess.service.models import Check, Readiness
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from dhess.ledger import Ledger
     from dhess.service.clusters import Cluster
     from dhess.service.lookers import Lookers
     from dhess.service.records import Records
@@ -28,8 +26,6 @@ FRESH: Final = 1.0
 """Seconds for which an answer holds, so that who asks often does not wear out the disk."""
 LEAST_SPACE: Final = 100_000_000
 """Bytes on the ledger's disk below which nothing is taken in."""
-PROOF: Final = "readiness"
-"""Name of what is written, read and removed again; no token has such a digest."""
 
 
 class Prober:
@@ -70,15 +66,9 @@ async def _bounded(check: Awaitable[Check]) -> Check:
 
 
 async def _ledger(records: Records) -> Check:
-    begin = time.perf_counter()
-
-    def write(ledger: Ledger) -> None:
-        ledger.add_token(Token(PROOF, PROOF, (), time.time()))
-
-    await records.write(write)
-    found = await records.read(lambda ledger: ledger.token(PROOF))
-    await records.write(lambda ledger: ledger.drop_token(PROOF))
-    if found is None:
+    begin, number = time.perf_counter(), time.time_ns()
+    await records.write(lambda ledger: ledger.prove(number))
+    if await records.read(lambda ledger: ledger.proof()) != number:
         return Check(ok=False, told="what was written cannot be read back")
     return Check(ok=True, told=f"written and read in {1e3 * (time.perf_counter() - begin):.0f} ms")
 

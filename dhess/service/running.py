@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import distributed  # noqa: F401  (takes long, and is done before there is a job)
 
 from dhess.cluster import connect, tls
-from dhess.errors import DhessError
+from dhess.errors import DhessError, was_interrupted
 from dhess.job import JobSpec, Runner
 from dhess.job.outputs import write_result
 from dhess.ledger import Ledger
@@ -170,6 +170,21 @@ def run(gateway: Gateway, asked: dict[str, Any]) -> None:
             runner.run()
 
 
+def _tell_end(gateway: Gateway, log: logging.Logger, error: BaseException) -> None:
+    """Tell why a job has ended that is not done."""
+    if was_interrupted(error):
+        log.info("the job was stopped")
+        gateway.tell(ended="stopped")
+        return
+    if isinstance(error, DhessError):
+        note = str(error)
+    else:
+        traceback.print_exception(error)
+        note = f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
+    log.error("the job failed: %s", note)
+    gateway.tell(ended="failed", note=note)
+
+
 def main() -> None:
     """Wait for a job, and run it."""
     gateway = Gateway()
@@ -185,17 +200,8 @@ def main() -> None:
         gateway.end_with_it()
         log.info("the job runs")
         run(gateway, asked)
-    except KeyboardInterrupt:
-        log.info("the job was stopped")
-        gateway.tell(ended="stopped")
-    except DhessError as error:
-        log.error("%s", error)
-        gateway.tell(ended="failed", note=str(error))
-    except Exception as error:  # noqa: BLE001  (whatever it is, the job has failed)
-        log.error("the job failed: %r", error)
-        traceback.print_exc()
-        said = " ".join(str(error).split()) or "no message"
-        gateway.tell(ended="failed", note=f"{type(error).__name__}: {said}")
+    except BaseException as error:  # noqa: BLE001  (whatever it is, the gateway has to hear of it)
+        _tell_end(gateway, log, error)
     else:
         log.info("the job is done")
         gateway.tell(ended="done")

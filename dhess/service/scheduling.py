@@ -175,9 +175,9 @@ class Turns:
 def _settle(ledger: Ledger, job: str) -> None:
     """Record what became of a job that runs no more."""
     entry = ledger.entry(job)
-    if entry is None or entry.state in ENDED:
+    if entry is None or entry.state in ("done", "cancelled"):
         return
     if entry.wish == "cancel":
-        ledger.change(job, "cancelled")
+        ledger.change(job, "cancelled")  # be it that it failed over its end
     elif entry.state in ("running", "paused"):
         ledger.change(job, "stopped")
