@@ -21,6 +21,7 @@ from dhess.job import JobSpec, Runner
 from dhess.job.identity import fingerprint, identity
 from dhess.job.work import turns
 from dhess.ledger import Ledger
+from dhess.running import Progress, watched
 
 from .faults.run import recorded
 from .faults.stage import free_port
@@ -112,6 +113,23 @@ def test_a_job_is_the_one_that_was_promised(path: Path, ledger: Ledger) -> None:
         Runner(spec, ledger, job=promised).run()
     one_sentence(caught.value, promised, "has changed", "hand it in again")
     assert len(ledger.entries()) == 1
+
+
+def test_an_error_over_ctrl_c_is_no_failure_of_the_job(path: Path, ledger: Ledger) -> None:
+    @contextmanager
+    def slow_to_part() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            raise TimeoutError
+
+    def ctrl_c(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    runner = Runner(asked(path), ledger, slow_to_part)
+    with pytest.raises(TimeoutError), watched(ctrl_c):
+        runner.run()
+    assert state(ledger, runner.job) == ("stopped", "")
 
 
 # -------------------------------------------------------------------------------------- clusters
