@@ -12,7 +12,7 @@ import time
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dhess.errors import (
     ClusterError,
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
     from dhess.job.spec import JobSpec
     from dhess.job.work import Work
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +95,9 @@ class Runner:
             told = fingerprint(opened)
             self.job = self._identified(told)
             if self.fresh:
-                self.ledger.forget(self.job)
-            if self.ledger.add(self.job, self.spec.model_dump_json(exclude_none=True), told):
+                self._insist(partial(self.ledger.forget, self.job))
+            text = self.spec.model_dump_json(exclude_none=True)
+            if self._insist(partial(self.ledger.add, self.job, text, told)):
                 log.info("job %s is new", self.job)
             entry = self.ledger.entry(self.job)
             assert entry is not None
@@ -128,7 +131,7 @@ class Runner:
         spec, waited = self.spec, _Patience(self.patience)
         if spec.task == "find" and spec.output is not None:
             check_result(spec.output, overwrite=spec.overwrite, written=entry.written)
-        self.ledger.change(self.job, "running")
+        self._insist(partial(self.ledger.change, self.job, "running"))
         while True:
             done = self.ledger.count(self.job)
             needless = 0 < entry.windows == done and not self.verify
@@ -161,9 +164,9 @@ class Runner:
         bad = work.resume(self.ledger.windows(self.job), verify=self.verify) if done else set()
         if bad:
             log.warning("%d windows are not as they were recorded, and are done again", len(bad))
-            self.ledger.drop(self.job, bad)
+            self._insist(partial(self.ledger.drop, self.job, bad))
             done -= bad
-            self.ledger.begin(self.job, json.dumps(work.layout()), work.windows)
+            self._begin(work)
         if done:
             log.info("%d of %d windows are recorded", len(done), work.windows)
         counted = _Count(work, len(done))
@@ -186,7 +189,7 @@ class Runner:
             work = Writing(self.spec, data, self.job, layout)
         if layout is None:
             work.start()
-            self.ledger.begin(self.job, json.dumps(work.layout()), work.windows)
+            self._begin(work)
         elif entry.windows != work.windows:
             raise LedgerError(
                 f"job {self.job} was cut into {entry.windows:,} windows, and is cut into "
@@ -194,8 +197,12 @@ class Runner:
             )
         elif not self.ledger.count(self.job):
             work.start()
-            self.ledger.begin(self.job, json.dumps(work.layout()), work.windows)
+            self._begin(work)
         return work
+
+    def _begin(self, work: Work) -> None:
+        text = json.dumps(work.layout())
+        self._insist(partial(self.ledger.begin, self.job, text, work.windows))
 
     def _batch(
         self, work: Work, batch: list[tuple[int, Delayed]], recorder: Recorder, counted: _Count
@@ -259,6 +266,17 @@ class Runner:
                 time.sleep(LONGEST_WAIT)
                 numbers = list(left)
                 self._paused("")
+
+    def _insist(self, write: Callable[[], T]) -> T:
+        """Write to the ledger, when its disk has room."""
+        while True:
+            try:
+                return write()
+            except LedgerError as error:
+                if not is_full(error):
+                    raise
+                log.warning("%s; free some space", error)
+                time.sleep(LONGEST_WAIT)
 
     def _finished(self, work: Work) -> xr.Dataset | xr.DataArray:
         """Publish the result, when the disk has room for it."""

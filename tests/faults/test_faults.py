@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .accepted import accepted
 from .run import disturbed, drawn, make_store, undisturbed
 
 if TYPE_CHECKING:
@@ -33,3 +34,8 @@ def test_a_job_ends_with_the_same_bits(
     plan = drawn(random.Random(SEED + number))
     outcome = disturbed(tmp_path, store, plan, expected[plan.task])
     print(outcome.line())
+
+
+def test_what_was_accepted_is_never_lost(tmp_path: Path, store: Path) -> None:
+    """A gateway dies right after its answer; `python -m tests.faults --accepted 50` has more."""
+    assert len(set(accepted(tmp_path, store, 3))) == 3

@@ -1,0 +1,83 @@
+"""A disk that is full, for real: a job waits, says so, and goes on when there is room."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+import dhess
+from dhess.job import JobSpec, Runner
+from dhess.ledger import Ledger
+
+from .run import make_job, make_store, result_of
+from .stage import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SIZE = 400_000
+"""Bytes of the disk, on which the field of 442,368 bytes has no room beside anything else."""
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, with room for the field once what fills it is removed."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only root on Linux can make a small disk")
+    try:
+        (place / "filler").write_bytes(bytes(8 * 2**20 - SIZE))
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("what", ["output", "ledger"])
+def test_a_full_disk_pauses_the_job(
+    tmp_path: Path, disk: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dhess.job.runner.LONGEST_WAIT", 0.5)
+    store = make_store(tmp_path)
+    spec = JobSpec.load(make_job(disk if what == "output" else tmp_path, store, "field"))
+    place = (tmp_path if what == "output" else disk) / "job.ledger"
+    if what == "ledger":
+        with (disk / "filler").open("ab") as filler:
+            filler.write(bytes(SIZE - 150_000))  # a ledger is made in 90 kB
+    with Ledger(place) as ledger:
+        runner = Runner(spec, ledger)
+        told: list[str] = []
+        monkeypatch.setattr(runner, "_paused", _noting(runner, told))
+        thread = threading.Thread(target=runner.run)
+        thread.start()
+        until(lambda: any("full" in each for each in told), 60)
+        if what == "output":
+            entry = ledger.entry(runner.job)
+            assert entry is not None
+            assert entry.state == "paused"
+            assert "disk is full" in entry.note
+        (disk / "filler").unlink()
+        thread.join(120)
+        assert not thread.is_alive()
+        entry = ledger.entry(runner.job)
+        assert entry is not None
+        assert (entry.state, entry.note) == ("done", "")
+    expected = dhess.measure(dhess.open(store), "hessian_norm").values.tobytes()
+    assert result_of(disk if what == "output" else tmp_path, "field") == expected
+
+
+def _noting(runner: Runner, told: list[str]) -> object:
+    """Return what notes and passes on why a job is paused."""
+    paused = runner._paused
+
+    def noting(why: str) -> None:
+        paused(why)
+        told.append(why)
+
+    return noting
