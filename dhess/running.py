@@ -215,7 +215,7 @@ def _cancelled(attendant: Attendant) -> ClusterError:
             "the work was cancelled, since the cluster was restarted or closed, or somebody "
             "cancelled its tasks; run it again"
         )
-    return ClusterError(
+    return KilledWorkerError(
         f"{attendant.gave_up}, and nothing runs that could free it; give workers more memory, make "
         "blocks smaller with chunks=, or restart the workers if other work has filled them"
     )

@@ -276,6 +276,31 @@ def test_what_says_that_a_disk_is_full() -> None:
     assert not is_full(None)
 
 
+def test_opening_a_ledger_writes_nothing(path: Path) -> None:
+    """The disk may be full."""
+    with Ledger(path) as first:
+        first.add("a", "{}", "f")
+        size = path.with_name(f"{path.name}-wal").stat().st_size
+        for _ in range(3):
+            Ledger(path).close()
+        assert path.with_name(f"{path.name}-wal").stat().st_size == size
+
+
+def test_a_job_that_is_handed_in_anew_is_of_whoever_does_so(ledger: Ledger) -> None:
+    ledger.add("b", "{}", "f", submitter="ada")
+    ledger.ask_again("b", '{"overwrite":true}', "eve")
+    entry = ledger.entry("b")
+    assert entry is not None
+    assert (entry.spec, entry.submitter) == ('{"overwrite":true}', "eve")
+
+
+def test_a_proof_is_what_was_written_last(ledger: Ledger) -> None:
+    assert ledger.proof() is None
+    ledger.prove(3)
+    ledger.prove(4)
+    assert ledger.proof() == 4
+
+
 # --------------------------------------------------------------------------- many jobs, and names
 
 

@@ -15,7 +15,7 @@ import pytest
 import xarray as xr
 
 import dhess
-from dhess import ClusterError, InputError, find_minimum
+from dhess import ClusterError, InputError, LedgerError, find_minimum
 from dhess.cluster import connect
 from dhess.job import JobSpec, Runner
 from dhess.job.identity import fingerprint, identity
@@ -82,7 +82,7 @@ def test_jobs_with_locks_of_their_own_run_at_once(
 
 
 def test_the_result_is_kept_before_the_job_is_done(path: Path, ledger: Ledger) -> None:
-    seen = []
+    seen: list[Any] = []
     runner = Runner(asked(path), ledger)
     runner.keep = lambda result: seen.append((state(ledger, runner.job)[0], result))
     result = runner.run()
@@ -115,6 +115,24 @@ def test_a_job_is_the_one_that_was_promised(path: Path, ledger: Ledger) -> None:
     assert len(ledger.entries()) == 1
 
 
+def test_one_process_at_a_time_writes_an_output(path: Path, tmp_path: Path) -> None:
+    """A job is the same one in every ledger, and would take up what another runner writes."""
+    spec = asked(path, task="field", output=str(tmp_path / "norm.zarr"))
+    seen: list[Any] = []
+
+    def another(_: Progress) -> None:
+        if not seen:
+            with Ledger(tmp_path / "b.ledger") as other, pytest.raises(LedgerError) as caught:
+                Runner(spec, other).run()
+            seen.append(caught.value)
+
+    with Ledger(tmp_path / "a.ledger") as ledger, watched(another):
+        Runner(spec, ledger).run()
+    one_sentence(seen[0], "norm.zarr", "another process writes")
+    assert not np.isnan(dhess.open(tmp_path / "norm.zarr").values).any()
+    assert not list(tmp_path.glob("**/*.lock"))
+
+
 def test_an_error_over_ctrl_c_is_no_failure_of_the_job(path: Path, ledger: Ledger) -> None:
     @contextmanager
     def slow_to_part() -> Iterator[None]:
@@ -137,14 +155,19 @@ def test_an_error_over_ctrl_c_is_no_failure_of_the_job(path: Path, ledger: Ledge
 
 @contextmanager
 def cluster(port: int) -> Iterator[None]:
-    """A scheduler at a port, with one worker that is a process."""
-    from distributed import LocalCluster
-
-    with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=True, host="127.0.0.1", scheduler_port=port,
-        dashboard_address=None, memory_limit="2GB",
-    ):  # fmt: skip
+    """A scheduler at a port and a worker, processes both."""
+    dask, place = [sys.executable, "-m", "dask"], ["--host", "127.0.0.1", "--no-dashboard"]
+    commands = (
+        [*dask, "scheduler", "--port", str(port), *place],
+        [*dask, "worker", f"tcp://127.0.0.1:{port}", "--no-nanny", "--nthreads", "1", *place],
+    )
+    running = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for command in commands]
+    try:
         yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
 
 
 def test_a_cluster_that_is_not_there_yet_pauses_the_job(path: Path, ledger: Ledger) -> None:

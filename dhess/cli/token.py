@@ -79,7 +79,14 @@ def revoke(name: str, data: Path) -> None:
         if not ledger.drop_token(name):
             known = ", ".join(each.name for each in ledger.tokens()) or "none"
             raise InputError(f"there is no token {name!r}; known: {known}")
+        left = ledger.tokens()
     click.echo(f"dhess: the token of {name} is revoked", err=True)
+    if not left:
+        click.echo(
+            "dhess: warning: no token is left, and a gateway that only this machine reaches asks "
+            "for none from its next start on",
+            err=True,
+        )
 
 
 def _ledger(data: Path) -> Ledger:

@@ -12,6 +12,7 @@ import time
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dhess.errors import (
@@ -32,12 +33,12 @@ from dhess.ledger import Entry, Ledger, Window
 from dhess.ledger.lock import locked
 from dhess.ledger.recorder import Recorder, is_full
 from dhess.running import Progress, run, tell, workers
+from dhess.source import is_url
 from dhess.source import open as open_source
 from dhess.source.prepared import as_of, shaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     import xarray as xr
     from dask.delayed import Delayed
@@ -90,7 +91,7 @@ class Runner:
         KeyboardInterrupt
             On Ctrl-C, likewise.
         """
-        with locked(self.ledger.path, self.lock):
+        with locked(self.ledger.path, self.lock), self._output_alone():
             opened = self._opened()
             told = fingerprint(opened)
             self.job = self._identified(told)
@@ -112,6 +113,18 @@ class Runner:
                     state, note = ("failed", str(error)) if failed else ("stopped", "")
                     self.ledger.change(self.job, state, note)
                 raise
+
+    @contextmanager
+    def _output_alone(self) -> Iterator[None]:
+        """Hold a field's output: a job is the same one in every ledger."""
+        output = self.spec.output
+        if self.spec.task != "field" or output is None or is_url(output):
+            yield
+            return
+        lock = Path(output).with_name(f".{Path(output).name}.lock")
+        busy = f"another process writes output {output!r}; wait for it, or end it"
+        with locked(lock, lock, busy=busy):
+            yield
 
     def _identified(self, told: str) -> str:
         found = identity(self.spec, told)

@@ -180,6 +180,13 @@ class Ledger(Tokens):
         with self._writing() as base:
             base.execute("UPDATE jobs SET wish = ? WHERE id = ?", (wish, job))
 
+    def ask_again(self, job: str, spec: str, submitter: str) -> None:
+        """Record that a job is handed in anew, with what does not change its result."""
+        with self._writing() as base:
+            base.execute(
+                "UPDATE jobs SET spec = ?, submitter = ? WHERE id = ?", (spec, submitter, job)
+            )
+
     def attempt(self, job: str, number: int) -> None:
         """Record how often its runner was started in vain."""
         with self._writing() as base:

@@ -21,12 +21,22 @@ AGAIN: Final = 2.0
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Tell whether an error says that the disk is full, or what caused it does."""
+    """Tell whether an error says that nothing can be written for now, or what caused it does.
+
+    The disk is full, or another process is writing for long.
+    """
     if error is not None and error.__cause__ is not None and is_full(error.__cause__):
         return True
     if isinstance(error, sqlite3.OperationalError):
-        return "disk is full" in str(error)
+        return "disk is full" in str(error) or "is locked" in str(error)
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _why(ledger: Ledger, error: Exception) -> str:
+    name = repr(str(ledger.path))
+    if "is locked" in str(error):
+        return f"ledger {name} is held by another process that writes; end it if it does not"
+    return f"the disk of {name} is full; free some space"
 
 
 class Recorder:
@@ -103,7 +113,7 @@ class Recorder:
             except (LedgerError, OSError) as error:
                 if not is_full(error) or self._give_up.is_set():
                     raise
-                self.paused(f"the disk of {str(self.ledger.path)!r} is full; free some space")
+                self.paused(_why(self.ledger, error))
                 told = True
                 time.sleep(AGAIN)
             else:

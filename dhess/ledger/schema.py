@@ -105,6 +105,10 @@ def _check(base: sqlite3.Connection, path: Path) -> None:
 
 def _migrate(base: sqlite3.Connection) -> None:
     """Bring the tables to the latest version, all steps or none; another process may be at it."""
+    ((application,),) = base.execute("PRAGMA application_id")
+    ((version,),) = base.execute("PRAGMA user_version")
+    if (application, version) == (APPLICATION, len(STEPS)):
+        return  # nothing is written, for the disk may be full
     base.execute("BEGIN IMMEDIATE")
     try:
         ((version,),) = base.execute("PRAGMA user_version")

@@ -50,7 +50,7 @@ async def known(service: Service, token: str | None) -> Caller:
     Bad
         401, if it is nobody's; the same for one that was revoked and one that never was.
     """
-    if service.settings.open:
+    if service.settings.open and not await service.keys.any():
         return EVERYTHING
     if token is None:
         raise Bad(401, "a token is needed; send Authorization: Bearer …", CHALLENGE)

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from dhess.service.headers import Guard
 from dhess.service.logs import Requests
-from dhess.service.problems import answer_problems
+from dhess.service.problems import answer_problems, problems
 from dhess.service.routes import health, jobs, looking, pages, results
 from dhess.service.schema import job_schema
 
@@ -37,7 +37,8 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     answer_problems(app)
     for routes in (health, looking, jobs, results, pages):
-        app.include_router(routes.router)
+        # What guards each request may answer, whichever it is.
+        app.include_router(routes.router, responses=problems(400, 403, 413))
     pages.mount_files(app)
     app.openapi = _described(app)  # type: ignore[method-assign]
     return app

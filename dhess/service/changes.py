@@ -101,16 +101,20 @@ class Changes:
 
     async def _taken_in(self, job: str, spec: JobSpec, fingerprint: str, submitter: str) -> bool:
         known = await self.records.read(lambda ledger: ledger.entry(job))
+        if known is not None and known.wish == "delete":
+            await self._removed(job)  # what could not be done when it was asked for
+            known = None
         if known is not None and known.state not in ("failed", "cancelled"):
             return False
         await self.turns.left(job)
         text = spec.model_dump_json(exclude_none=True)
 
         def add(ledger: Ledger) -> Entry | None:
+            # As it is asked now: it may overwrite, and is of whoever hands it in.
             if known is not None and ledger.count(job):
+                ledger.ask_again(job, text, submitter)
                 _queue_again(ledger, job)
             else:
-                # As it is asked now: it may name another window, or may overwrite.
                 ledger.forget(job)
                 ledger.add(job, text, fingerprint, submitter=submitter)
             return ledger.entry(job)

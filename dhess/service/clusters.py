@@ -60,9 +60,12 @@ class Cluster:
     @property
     def place(self) -> dict[str, Any]:
         """What a runner needs to connect."""
-        files = [self.settings.tls_ca, self.settings.tls_cert, self.settings.tls_key]
+        settings = self.settings
+        files = settings.tls_ca, settings.tls_cert, settings.tls_key
+        if settings.scheduler is None:
+            files = settings.own_tls
         return {
-            "scheduler": self.settings.scheduler or str(self.settings.scheduler_file),
+            "scheduler": settings.scheduler or str(settings.scheduler_file),
             "tls": None if None in files else list(map(str, files)),
         }
 
@@ -147,6 +150,7 @@ class Cluster:
             workers=settings.workers,
             memory_limit=settings.memory_limit,
             file=str(settings.scheduler_file),
+            tls=list(map(str, settings.own_tls)),
         )
         return child
 

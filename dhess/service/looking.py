@@ -18,7 +18,7 @@ from dhess.service.errors import Refused, ServiceError
 from dhess.service.places import Places
 from dhess.service.speaking import Gateway, limit_memory, memory
 from dhess.source import open as open_source
-from dhess.source.prepared import shaped
+from dhess.source.prepared import select, shaped
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -53,7 +53,7 @@ class Looker:
         """Return what a job is known by, if it may be handed in and can begin."""
         spec = JobSpec.model_validate(asked["spec"])
         data = self._of(spec)
-        _check_size(data, asked["max_blocks"], asked["max_bytes"])
+        _check_size(select(data, spec.selection), asked["max_blocks"], asked["max_bytes"])
         told = fingerprint(data)
         cost = self._planned(spec, data, asked["team"])
         return {
@@ -90,12 +90,12 @@ def _check_size(data: xr.DataArray, max_blocks: int, max_bytes: int | None) -> N
     blocks = data.data.npartitions
     if blocks > max_blocks:
         raise Refused(
-            f"the source has {blocks:,} blocks, and a job of this service may have {max_blocks:,}; "
-            "choose larger blocks with chunks, or a part with sel"
+            f"what is chosen has {blocks:,} blocks, and a job of this service may have "
+            f"{max_blocks:,}; choose larger blocks with chunks, or a part with sel"
         )
     if max_bytes is not None and data.nbytes > max_bytes:
         raise Refused(
-            f"the source holds {amount(data.nbytes)}, and a job of this service may read "
+            f"what is chosen holds {amount(data.nbytes)}, and a job of this service may read "
             f"{amount(max_bytes)}; choose a part of it"
         )
 

@@ -14,12 +14,12 @@ from collections import deque
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from dhess.errors import DhessError
+from dhess.errors import DhessError, InputError
 from dhess.service.errors import Refused
-from dhess.source import is_url, public, split_source
+from dhess.source import ZARR_METADATA, is_url, public, split_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +28,8 @@ MOST_ENTRIES: Final = 100_000
 """Entries of a store that are looked at for links, and files that a pattern may name."""
 MOST_LISTED: Final = 10_000
 """Files of a list."""
+LONGEST_LIST: Final = 65_536
+"""Characters of all of them: a job is shown with its source, again and again."""
 LONGEST: Final = 4096
 """Characters of a path, as of Linux."""
 
@@ -76,6 +78,11 @@ class Places:
                 f"a source of {len(source):,} files is refused: a list may have {MOST_LISTED:,}; "
                 "name them by a pattern"
             )
+        if (length := sum(map(len, source))) > LONGEST_LIST:
+            raise Refused(
+                f"a source with {length:,} characters is refused: a list may have "
+                f"{LONGEST_LIST:,}; name its files by a pattern"
+            )
         return [self._placed(each, variable) for each in source]
 
     def placed_output(self, output: str) -> str:
@@ -86,6 +93,9 @@ class Places:
         Refused
             If its text leads out of the roots, or might.
         """
+        if output.rstrip("/").rpartition("/")[2] in ZARR_METADATA:
+            told = "a file of every store has that name"
+            raise _refused(output, "output", told, self.output_roots)
         return _inside_text(output, self.output_roots, self._output_reach, "output")
 
     def check_source(self, source: str | list[str], variable: str | None = None) -> None:
@@ -116,6 +126,9 @@ class Places:
         if is_url(path):
             return
         roots = _local(self.output_roots)
+        if self.private is not None and self.private.is_relative_to(os.path.realpath(path)):
+            told = "the service keeps its own files in it"
+            raise _refused(output, "output", told, self.output_roots)
         self._check_inside(Path(path).parent, roots, output, "output", below=False)
         self._check_inside(Path(path), roots, output, "output")
         self._check_links(Path(path), roots, output, "output")
@@ -132,6 +145,9 @@ class Places:
         for found in self._found(path, roots):
             self._check_inside(found, roots, path, "source")
             self._check_links(found, roots, path, "source")
+            if found.is_file() and _refers_to_others(found):
+                told = "it takes data from other files"
+                raise _refused(path, "source", told, self.roots)
 
     def _found(self, path: str, roots: Sequence[Path]) -> Iterator[Path]:
         """Yield what a path or a pattern names, refusing every folder outside on the way."""
@@ -200,6 +216,29 @@ def _links(store: Path) -> Iterator[str]:
                     yield entry.path
                 if entry.is_dir():
                     folders.append(entry.path)
+
+
+def _refers_to_others(file: Path) -> bool:
+    """Tell whether an HDF5 file has data elsewhere, by any of the three ways that there are."""
+    try:
+        import h5py
+    except ImportError:
+        return False  # and so nobody reads it
+    if not h5py.is_hdf5(file):
+        return False
+
+    with h5py.File(file) as opened:
+
+        def elsewhere(name: str, link: Any) -> bool | None:
+            if isinstance(link, h5py.ExternalLink):
+                return True
+            if isinstance(link, h5py.SoftLink):
+                return None
+            found = opened[name]
+            other = isinstance(found, h5py.Dataset) and (found.external or found.is_virtual)
+            return True if other else None
+
+        return bool(opened.visititems_links(elsewhere))
 
 
 def _inside_text(path: str, roots: Sequence[str], reach: Sequence[str], what: str) -> str:
@@ -276,6 +315,11 @@ def _root(root: str) -> str:
         return os.path.normpath(Path(root).expanduser().absolute())
     if "::" in root:
         return root
+    if public(root) != root:
+        raise InputError(
+            f"root {public(root)!r} has a password, which every answer would show; give it to the "
+            "processes in their environment"
+        )
     scheme, mark, rest = root.partition("://")
     return f"{scheme.lower()}{mark}{rest}"
 

@@ -74,4 +74,5 @@ class Records:
         try:
             return await asked
         except LedgerError as error:
-            raise Unavailable(str(error)) from error
+            log.error("%s", error)
+            raise Unavailable("the ledger cannot be used now; try again later") from error

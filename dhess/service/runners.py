@@ -135,7 +135,7 @@ class Running:
         if self._stop.is_set():
             await child.kill()
             return
-        await child.send(**self._asked)
+        await child.send(**self._asked | {"base": self.base + self.new})
         code = await child.ended()
         if self._ended is None:
             log.warning("the runner of job %s ended with code %s", self.id, code)

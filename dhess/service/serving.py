@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import socket
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from dhess.errors import InputError
 from dhess.ledger import Ledger
 from dhess.service.app import create_app, guarded
 from dhess.service.engine import Engine
+from dhess.service.patient import PatientProtocol
 from dhess.service.state import Service
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 GRACE: Final = 5
 """Seconds that requests have to be answered in, once it is to end."""
+FILES: Final = 65_536
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -36,6 +39,7 @@ def serve(settings: Settings, told: Callable[[str], None]) -> int:
     InputError
         If the address cannot be used, or another gateway has the folder.
     """
+    _allow_files()
     with _listening(settings) as sock:
         host, port = sock.getsockname()[:2]
         scheme = "http" if settings.serve_cert is None else "https"
@@ -60,6 +64,14 @@ def check_tokens(settings: Settings) -> bool:
             f"one with: dhess token add NAME --data {str(settings.data)!r}"
         )
     return found
+
+
+def _allow_files() -> None:
+    """Have room for many connections: the usual limit is 1,024 files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager
@@ -127,7 +139,7 @@ async def _serve(settings: Settings, sock: socket.socket, answers: Callable[[], 
 def _config(settings: Settings, service: Service) -> uvicorn.Config:
     return uvicorn.Config(
         guarded(create_app(service)),
-        http="h11", ws="none", loop="asyncio", lifespan="off", interface="asgi3",
+        http=PatientProtocol, ws="none", loop="asyncio", lifespan="off", interface="asgi3",
         log_config=None, access_log=False, server_header=False, proxy_headers=False,
         timeout_graceful_shutdown=GRACE, limit_concurrency=2000,
         h11_max_incomplete_event_size=65536,

@@ -60,6 +60,12 @@ class Settings:
         return self.data / "scheduler.json"
 
     @property
+    def own_tls(self) -> tuple[Path, Path, Path]:
+        """What proves a client to the embedded cluster: its authority, a certificate, a key."""
+        folder = self.data / "tls"
+        return folder / "ca.pem", folder / "cert.pem", folder / "key.pem"
+
+    @property
     def logs(self) -> Path:
         """What children write to stderr."""
         return self.data / "logs"

@@ -99,6 +99,11 @@ class Keys:
         self._touch(token.name)
         return Caller(token.name, token.scopes)
 
+    async def any(self) -> bool:
+        """Tell whether there is a token."""
+        loop = asyncio.get_running_loop()
+        return bool(await loop.run_in_executor(self._reader, self._reading.tokens))
+
     async def answers(self) -> None:
         """Read something from the ledger, which fails if it cannot be read."""
         await self._in_thread("")

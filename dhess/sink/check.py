@@ -128,7 +128,7 @@ def _other_than(kind: Kind | None, target: Path) -> str:
     if stat.S_ISDIR(mode):
         if kind == "file":
             return "a folder"
-        known = any((target / name).exists() for name in ZARR_METADATA)
+        known = any((target / name).is_file() for name in ZARR_METADATA)
         return "" if known else "a folder that is no Zarr store"
     return next((name for test, name in _SPECIAL if test(mode)), "a special file")
 

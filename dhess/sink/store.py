@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from zarr.storage import LocalStore
 
+from dhess.sink.whole import sync_folder
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -62,16 +64,7 @@ def _put(root: Path, key: str, value: Buffer, *, durable: bool) -> None:
                 os.fsync(file.fileno())
         partial.replace(root / name)
         if durable:
-            _sync_folder(root)
+            sync_folder(root)
     except OSError:
         partial.unlink(missing_ok=True)
         raise
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

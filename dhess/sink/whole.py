@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,7 +13,6 @@ from dhess.sink.check import check_single_file
 from dhess.source import location_of
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator
 
 
@@ -41,9 +41,21 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     partial = goal.with_name(f".{goal.stem}.partial-{secrets.token_hex(4)}{goal.suffix}")
     try:
         yield partial
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
         partial.replace(goal)
+        sync_folder(goal.parent)
     except OSError as error:
         raise OutputError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -60,8 +60,7 @@ def open_gateway(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> 
     """A gateway without tokens, on the cluster of the other one."""
     folder = tmp_path_factory.mktemp("open")
     store(quartic().chunk(5), folder / "run.zarr")
-    scheduler = str(gateway.data / "scheduler.json")
-    with Gateway(folder, ["--scheduler", scheduler]) as running:
+    with Gateway(folder, gateway.cluster_options) as running:
         yield running
 
 

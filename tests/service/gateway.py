@@ -55,6 +55,12 @@ class Gateway:
         return self.folder / "data"
 
     @property
+    def cluster_options(self) -> list[str]:
+        """What has another gateway use the embedded cluster of this one."""
+        files = [f"--tls-{name}={self.data}/tls/{name}.pem" for name in ("ca", "cert", "key")]
+        return ["--scheduler", str(self.data / "scheduler.json"), *files]
+
+    @property
     def log(self) -> Path:
         return self.folder / "serve.log"
 

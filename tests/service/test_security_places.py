@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dhess.errors import InputError
 from dhess.service.errors import Refused
 from dhess.service.places import LONGEST, Places
 from tests.service.conftest import sentence
@@ -186,3 +187,54 @@ def test_a_store_of_links_without_end(tmp_path: Path) -> None:
 def test_a_list_without_end(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="10,000"):
         Places([str(tmp_path)], []).placed(["a"] * 10_001)
+
+
+# ---------------------------------------------------------------------- what stands in the files
+
+
+@pytest.mark.parametrize("how", ["external", "link", "virtual"])
+def test_files_that_take_data_from_others(tmp_path: Path, how: str) -> None:
+    import h5py
+
+    root, secret = tmp_path / "root", tmp_path / "secret.h5"
+    root.mkdir()
+    with h5py.File(secret, "w") as other:
+        other["f"] = [[1.0] * 8] * 8
+    with h5py.File(root / "own.nc", "w") as file:
+        file.create_group("deep")["plain"] = [1.0, 2.0]
+        file["soft"] = h5py.SoftLink("/deep/plain")
+    Places((str(root),), ()).check_source(str(root / "own.nc"))
+    with h5py.File(root / "own.nc", "a") as file:
+        if how == "external":
+            file["deep"].create_dataset("f", (8, 8), "u1", external=[(str(secret), 0, 64)])
+        elif how == "link":
+            file["deep"]["f"] = h5py.ExternalLink(str(secret), "f")
+        else:
+            layout = h5py.VirtualLayout((8, 8), "f8")
+            layout[:] = h5py.VirtualSource(str(secret), "f", (8, 8))
+            file["deep"].create_virtual_dataset("f", layout)
+    with pytest.raises(Refused, match="takes data from other files"):
+        Places((str(root),), ()).check_source(str(root / "own.nc"))
+
+
+def test_outputs_that_would_take_more_away(tmp_path: Path) -> None:
+    """Neither a store around other stores can be made up, nor the service's own be replaced."""
+    places = Places((), (str(tmp_path),), tmp_path / "a" / "data")
+    for name in ("zarr.json", ".zgroup", ".zarray", ".zmetadata", "zarr.json/"):
+        with pytest.raises(Refused, match="of every store has that name"):
+            places.check_output(f"{tmp_path}/team/{name}")
+    (tmp_path / "a" / "data").mkdir(parents=True)
+    with pytest.raises(Refused, match="keeps its own files in it"):
+        places.check_output(f"{tmp_path}/a")
+    places.check_output(f"{tmp_path}/a/new.zarr")
+
+
+def test_a_root_with_a_password() -> None:
+    with pytest.raises(InputError, match="has a password") as caught:
+        Places(("https://user:hunter2@example.org/d",), ())
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_list_of_many_long_names() -> None:
+    with pytest.raises(Refused, match="by a pattern"):
+        Places(("/data",), ()).placed([f"/data/{'x' * 100}{i}.nc" for i in range(1000)])

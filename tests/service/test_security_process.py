@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from dhess.cli import main
-from tests.service.gateway import DHESS, PATIENCE, Gateway, add_token
+from tests.service.gateway import DHESS, PATIENCE, Gateway, add_token, run_dhess
 from tests.service.test_security import processes_of
 from tests.stores import quartic, store
 
@@ -233,3 +233,22 @@ def certificate(folder: Path) -> tuple[str, str]:
 
 def trusted(cert: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=cert)
+
+
+def test_the_first_token_closes_an_open_gateway_at_once(tmp_path: Path) -> None:
+    with Gateway(tmp_path, ["--scheduler", str(tmp_path / "nowhere.json")]) as gateway:
+        assert gateway.ask("GET", "/v1/me").json()["open"] is True
+        run_dhess("token", "add", "ada", "--data", str(gateway.data))
+        assert gateway.ask("GET", "/v1/me").status_code == 401
+        told = run_dhess("token", "revoke", "ada", "--data", str(gateway.data)).stderr
+        assert "no token is left" in told
+        # Who says nothing, or only half of what they want, does not keep a connection.
+        ends = []
+        for said in (b"", b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-"):
+            end = socket.create_connection(("127.0.0.1", gateway.port), PATIENCE)
+            end.sendall(said)
+            ends.append(end)
+        for end in ends:
+            with end:
+                assert end.recv(100) == b""
+        assert gateway.ask("GET", "/health").status_code == 200

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from typing import IO, Any, Final, Literal
 
@@ -139,8 +140,12 @@ async def _stream(service: Service, job: str, token: str | None) -> AsyncIterato
     stopping = asyncio.ensure_future(service.stopping.wait())
     service.streams += 1
     upcoming: asyncio.Task[JobView | None] | None = None
+    checked = time.monotonic()
     try:
         while True:
+            if time.monotonic() - checked >= QUIET:
+                await known(service, token)
+                checked = time.monotonic()
             if upcoming is None:
                 upcoming = asyncio.create_task(_next(views))
             await asyncio.wait(
@@ -149,7 +154,6 @@ async def _stream(service: Service, job: str, token: str | None) -> AsyncIterato
             if stopping.done():
                 return
             if not upcoming.done():
-                await known(service, token)
                 yield ": keep-alive\n\n"
                 continue
             view, upcoming = upcoming.result(), None

@@ -112,5 +112,5 @@ def empty_gateway(gateway: Gateway, tmp_path: Path) -> Iterator[Gateway]:
     """A gateway without tokens and jobs, on the cluster that others use too."""
     many_windows(tmp_path / "long.zarr")
     store(quartic().chunk(5), tmp_path / "run.zarr")
-    with Gateway(tmp_path, ["--scheduler", str(gateway.data / "scheduler.json")]) as running:
+    with Gateway(tmp_path, gateway.cluster_options) as running:
         yield running

@@ -207,7 +207,7 @@ def test_list_is_filtered_and_paged(empty_gateway: Gateway, look: Callable[..., 
     watched = look(empty_gateway.url)
     page = watched.page
     items = page.locator("ul.jobs > li")
-    page.wait_for_function("document.querySelectorAll('ul.jobs > li').length === 25")
+    page.wait_for_function("() => document.querySelectorAll('ul.jobs > li').length === 25")
     newest = items.first.inner_text()
     page.get_by_role("link", name="Older jobs").click()
     page.get_by_role("link", name="Newest jobs").wait_for()

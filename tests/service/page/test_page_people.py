@@ -53,7 +53,7 @@ def test_keyboard_alone_does_it_all(empty_gateway: Gateway, look: Callable[..., 
     assert page.evaluate("document.activeElement.id") == "main"
     tab_to(page, "New job")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.activeElement.textContent === 'New job'")
+    page.wait_for_function("() => document.activeElement.textContent === 'New job'")
     assert page.evaluate("document.activeElement.tagName") == "H1"
 
     tab_to(page, "Source")
