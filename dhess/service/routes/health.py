@@ -57,7 +57,7 @@ async def health(service: TheService) -> Response:
 )
 async def ready(service: TheService) -> Response:
     """Write to the ledger, ask the scheduler for its workers, and so on."""
-    found = await service.readiness()
+    found = await service.engine.ready()
     return JSONResponse(found.model_dump(mode="json"), 200 if found.ready else 503)
 
 
