@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -29,8 +30,8 @@ class Service:
     metrics: Metrics
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it is to end: streams, which would go on for hours, end with it."""
-    streams: int = 0
-    """Streams of events that are open."""
+    streams: Counter[str] = field(default_factory=Counter)
+    """Streams of events that are open, by whose they are."""
     _readiness: tuple[float, Readiness] | None = None
     _checking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
