@@ -13,7 +13,6 @@ import pytest
 import dhess
 from dhess.job import JobSpec, Runner
 from dhess.ledger import Ledger
-
 from tests.service.gateway import Gateway
 
 from .run import make_job, make_store, result_of
@@ -94,10 +93,9 @@ def test_a_gateway_on_a_full_disk_says_so_and_goes_on(tmp_path: Path, disk: Path
     with Gateway(disk, options) as gateway:
         job = gateway.submit(**keys)
         gateway.wait(job, "running")
-        with (disk / "filler").open("ab") as filler, suppress(OSError):
+        with (disk / "filler").open("ab", buffering=0) as filler, suppress(OSError):
             while True:
                 filler.write(bytes(4096))
-                filler.flush()
         view = gateway.wait(job, "paused", "done")
         assert view["state"] == "paused"
         assert "full" in view["note"]
@@ -107,4 +105,4 @@ def test_a_gateway_on_a_full_disk_says_so_and_goes_on(tmp_path: Path, disk: Path
         assert gateway.wait(job)["state"] == "done"
         found = gateway.ask("GET", f"/v1/jobs/{job}/result").json()
     expected = dhess.find_minimum(dhess.open(store), k=3)
-    assert [each["value"] for each in found["points"]] == expected["value"].values.tolist()
+    assert [each["value"] for each in found["answers"]] == expected["value"].values.tolist()
