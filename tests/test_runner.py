@@ -23,7 +23,7 @@ from dhess.job.work import turns
 from dhess.ledger import Ledger
 from dhess.running import Progress, watched
 
-from .faults.run import recorded
+from .faults.run import windows
 from .faults.stage import free_port
 from .test_options import one_sentence
 from .test_windows import identical, write
@@ -224,7 +224,7 @@ def test_a_short_job_does_not_wait_for_a_long_one(tmp_path: Path) -> None:
         return subprocess.Popen([sys.executable, "-c", RUN, *arguments, str(base)])
 
     def done(name: str) -> int:
-        return recorded(tmp_path / name)
+        return len(windows(tmp_path / name))
 
     with cluster(port):
         first = start("long", 0)

@@ -158,6 +158,10 @@ class Runner:
                 if self.place is nullcontext or isinstance(error, KilledWorkerError) or not again:
                     raise
                 self._wait(error, waited, progress=self.ledger.count(self.job) > done)
+            except (OSError, DhessError) as error:
+                if not is_full(error):
+                    raise
+                self._pause(error)
 
     @property
     def _is_elsewhere(self) -> bool:
@@ -184,9 +188,13 @@ class Runner:
             log.info("%d of %d windows are recorded", len(done), work.windows)
         counted = _Count(work, len(done))
         counted.tell()
-        with Recorder(self.ledger, self.job, self._paused) as recorder:
-            for batch in work.batches(done):
-                self._batch(work, batch, recorder, counted)
+        try:
+            with Recorder(self.ledger, self.job, self._paused) as recorder:
+                for batch in work.batches(done):
+                    self._batch(work, batch, recorder, counted)
+        finally:
+            if self.base is not None:
+                self.base += counted.new  # where it goes on from, should the cluster be lost
         return self._finished(work)
 
     def _work(self, data: xr.DataArray) -> Work:
@@ -288,8 +296,13 @@ class Runner:
             except LedgerError as error:
                 if not is_full(error):
                     raise
-                log.warning("%s; free some space", error)
-                time.sleep(LONGEST_WAIT)
+                self._pause(error)
+
+    def _pause(self, error: Exception) -> None:
+        """Wait a while for room on a disk."""
+        self._paused(f"a disk is full ({error}); free some space")
+        time.sleep(LONGEST_WAIT)
+        self._paused("")
 
     def _finished(self, work: Work) -> xr.Dataset | xr.DataArray:
         """Publish the result, when the disk has room for it."""
@@ -302,9 +315,7 @@ class Runner:
             except (OSError, DhessError) as error:
                 if not is_full(error):
                     raise
-                self._paused(f"the output's disk is full ({error}); free some space")
-                time.sleep(LONGEST_WAIT)
-                self._paused("")
+                self._pause(error)
             else:
                 return result
 

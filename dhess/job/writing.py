@@ -258,19 +258,20 @@ class Writing:
         blocks = sum(len(json.loads(each.result)) for each in done)
         if blocks != self.blocks:
             raise AssertionError(f"{blocks} of {self.blocks} blocks are recorded")
-        if self._is_published():
-            return self.field
-        complete(self.target.store)
-        if not is_url(self.target.place):
-            self._sweep()
-        if self.target.place != self.output:
-            publish(Path(self.target.place), Path(self.output), overwrite=self.spec.overwrite)
+        if not self._is_published():
+            complete(self.target.store)
+            if not is_url(self.target.place):
+                for each in Path(self.target.place).rglob(".*.partial"):
+                    each.unlink(missing_ok=True)  # chunks that killed processes did not finish
+            if self.target.place != self.output:
+                publish(Path(self.target.place), Path(self.output), overwrite=self.spec.overwrite)
+        self._sweep()
         return self.field
 
     def _sweep(self) -> None:
-        """Remove what killed processes left: chunks that were not finished, stores put aside."""
-        for each in Path(self.target.place).rglob(".*.partial"):
-            each.unlink(missing_ok=True)
+        """Remove stores that were put aside, and whose removal was interrupted."""
+        if is_url(self.output):
+            return
         output = Path(self.output)
         if output.exists():
             for aside in output.parent.glob(f".{output.name}.replaced-*"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -51,7 +51,8 @@ class Changes:
         """Delete what was to be deleted when the gateway ended."""
         for entry in await self.records.read(lambda ledger: ledger.entries()):
             if entry.wish == "delete":
-                await self._removed(entry.id)
+                with suppress(Unavailable):  # a full disk, perhaps; the next start tries again
+                    await self._removed(entry.id)
 
     async def stop(self) -> None:
         """Take no more changes, and end those that are being made."""
@@ -104,7 +105,7 @@ class Changes:
         if known is not None and known.wish == "delete":
             await self._removed(job)  # what could not be done when it was asked for
             known = None
-        if known is not None and known.state not in ("failed", "cancelled"):
+        if known is not None and not await self._is_asked_for_anew(known):
             return False
         await self.turns.left(job)
         text = spec.model_dump_json(exclude_none=True)
@@ -126,6 +127,13 @@ class Changes:
         self.submissions += known is None
         self.watchers.changed(job)
         return known is None
+
+    async def _is_asked_for_anew(self, known: Entry) -> bool:
+        """Tell whether a job has to run again: it has no result, or it is not kept any more."""
+        if known.state == "done":
+            kept = self.settings.folder(known.id) / "result.json"
+            return not await asyncio.to_thread(kept.exists)
+        return known.state in ("failed", "cancelled")
 
     async def _cancelled(self, job: str) -> None:
         entry = await self.entry(job)

@@ -32,6 +32,8 @@ class Child:
         self.take: Callable[[dict[str, Any]], None] = lambda _: None
         """Called with each message that it sends."""
         self._reading = asyncio.create_task(self._read())
+        self.death = asyncio.create_task(process.wait())
+        """Its end, for any number of those who wait."""
 
     @classmethod
     async def start(cls, name: str, logs: Path) -> Self:

@@ -106,6 +106,7 @@ class Engine:
         _check_resources(spec)
         found = await self.lookers.ask(
             "identify",
+            submitter,
             spec=spec.model_dump(mode="json", exclude_none=True),
             team=self._team(),
             max_blocks=self.settings.max_blocks,
@@ -170,6 +171,7 @@ class Engine:
             known,
             progress=None if running is None else running.progress,
             pace=None if running is None else running.pace,
+            paused=None if running is None else running.paused,
             queue=positions.get(known.entry.id),
         )
 
@@ -207,17 +209,21 @@ class Engine:
 
     # -------------------------------------------------------------------------- what is looked at
 
-    async def info(self, source: Any, variable: str | None, chunks: Any) -> dict[str, Any]:
+    async def info(
+        self, source: Any, variable: str | None, chunks: Any, *, caller: str = ""
+    ) -> dict[str, Any]:
         """Describe a source, as ``dhess info --json`` does."""
         given = {"source": source, "variable": variable, "chunks": chunks}
-        found: dict[str, Any] = await self.lookers.ask("info", **given)
+        found: dict[str, Any] = await self.lookers.ask("info", caller, **given)
         return found
 
-    async def plan(self, spec: JobSpec) -> dict[str, Any]:
+    async def plan(self, spec: JobSpec, *, caller: str = "") -> dict[str, Any]:
         """Tell what a job would take on this gateway's cluster, as ``dhess plan --json`` does."""
         _check_resources(spec)
         plain = spec.model_dump(mode="json", exclude_none=True)
-        found: dict[str, Any] = await self.lookers.ask("plan", spec=plain, team=self._team())
+        found: dict[str, Any] = await self.lookers.ask(
+            "plan", caller, spec=plain, team=self._team()
+        )
         return found
 
     async def watch(self, job: str) -> AsyncIterator[JobView]:

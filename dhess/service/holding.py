@@ -10,7 +10,7 @@ from dhess.errors import InputError, LedgerError
 from dhess.ledger.lock import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 OLD_RUNNER: Final = 60.0
@@ -50,15 +50,19 @@ def lock_of(folder: Path) -> Path:
     return folder / "runner.lock"
 
 
-def wait_until_free(folder: Path) -> None:
+def wait_until_free(
+    folder: Path, patience: float = OLD_RUNNER, waits: Callable[[], None] = lambda: None
+) -> None:
     """Wait until no runner of an earlier gateway has a job any more.
+
+    ``waits`` is called each time when one still has it.
 
     Raises
     ------
     LedgerError
-        If one still has it after a minute.
+        If one still has it after so many seconds.
     """
-    lock, deadline = lock_of(folder), time.monotonic() + OLD_RUNNER
+    lock, deadline = lock_of(folder), time.monotonic() + patience
     while folder.is_dir():
         try:
             with locked(lock, lock):
@@ -66,4 +70,5 @@ def wait_until_free(folder: Path) -> None:
         except LedgerError:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.2)
+            waits()
+            time.sleep(0.5)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from dhess.errors import InputError
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 NUMBER: Final = 2
 LONGEST_QUEUE: Final = 300
+MOST_OF_ONE: Final = LONGEST_QUEUE // 2
+"""Those of one submitter among them."""
 WARM_UP: Final = 120.0
 """Seconds in which one has to be ready."""
 GROWN: Final = 1_500_000_000
@@ -70,11 +73,9 @@ class _Looker:
     async def _asked(self, seconds: float, **asked: Any) -> dict[str, Any] | None:
         assert self.child is not None
         self._heard = heard = asyncio.get_running_loop().create_future()
-        death = asyncio.create_task(self.child.process.wait())
         await self.child.send(**asked)
-        either: list[asyncio.Future[Any]] = [heard, death]
+        either: list[asyncio.Future[Any]] = [heard, self.child.death]
         await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        death.cancel()
         return heard.result() if heard.done() else None
 
     def _take(self, message: dict[str, Any]) -> None:
@@ -94,6 +95,7 @@ class Lookers:
         self._all = [_Looker(settings) for _ in range(NUMBER)]
         self._free: asyncio.Queue[_Looker] = asyncio.Queue()
         self._waiting = 0
+        self._callers: Counter[str] = Counter()
         self._tasks = Tasks()
 
     def start(self) -> None:
@@ -110,8 +112,8 @@ class Lookers:
         """How many there are."""
         return sum(1 for each in self._all if each.child is not None and each.child.runs)
 
-    async def ask(self, what: str, **asked: Any) -> Any:
-        """Have one of them answer a question about a source.
+    async def ask(self, what: str, caller: str = "", **asked: Any) -> Any:
+        """Have one of them answer somebody's question about a source.
 
         Raises
         ------
@@ -126,11 +128,20 @@ class Lookers:
                 "may; try again in a few seconds",
                 retry_after=5,
             )
+        if self._callers[caller] >= MOST_OF_ONE:
+            raise TooMany(
+                f"{MOST_OF_ONE} requests of {caller!r} wait for a look at their source, which is "
+                "as many as may; try again in a few seconds",
+                retry_after=5,
+            )
         self._waiting += 1
+        self._callers[caller] += 1
         try:
             looker = await self._free.get()
         finally:
             self._waiting -= 1
+            self._callers[caller] -= 1
+            self._callers += Counter()  # leaves out who waits for nothing
         # On its own, for who asked may go away meanwhile, and the next one must not get his answer.
         turn = self._tasks.begin(self._turn(looker, what, asked))
         return await asyncio.shield(turn)

@@ -81,6 +81,8 @@ class Running:
         """What its runner told last."""
         self.pace = Pace()
         self.base: int = asked["base"]
+        self.paused: str | None = None
+        """Why it waits, if it does: the ledger may have no room to say so."""
         self.new = 0
         """Windows done since it got its place."""
         self.restarts = 0
@@ -98,7 +100,9 @@ class Running:
         """Have it run until it has ended, or is to stop."""
         while not self._stop.is_set():
             before = await self._count()
-            await self._attempt()
+            if not await self._attempt():
+                await self._pause(LONGEST_WAIT)
+                continue
             if self._stop.is_set() or await self._is_over():
                 return
             self.restarts += 1
@@ -109,8 +113,11 @@ class Running:
                 return
             wait = min(2.0 ** (self._attempts - 1), LONGEST_WAIT) if self._attempts else 0.0
             log.warning("the runner of job %s died and is started again in %.0f s", self.id, wait)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), wait)
+            await self._pause(wait)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
 
     async def stop(self) -> None:
         """End its runner in order; `run` returns soon after."""
@@ -121,24 +128,27 @@ class Running:
     async def _count(self) -> int:
         return await self._records.insist(lambda ledger: ledger.count(self.id))
 
-    async def _attempt(self) -> None:
-        """Start a runner, and wait for its end."""
+    async def _attempt(self) -> bool:
+        """Start a runner and wait for its end, or return that none can be started now."""
         self._ended = None
         self.pace = Pace()
         try:
             child = await self._runners.take()
-        except OSError as error:  # no memory or no process left; it counts as one that died
+        except OSError as error:  # no memory, no process, or no file left
             log.warning("no runner for job %s can be started: %s", self.id, error)
-            return
+            self._take({"state": "paused", "note": f"no process can be started: {error.strerror}"})
+            return False
+        self.paused = None
         child.take = self._take
         self.child = child
         if self._stop.is_set():
             await child.kill()
-            return
+            return True
         await child.send(**self._asked | {"base": self.base + self.new})
         code = await child.ended()
         if self._ended is None:
             log.warning("the runner of job %s ended with code %s", self.id, code)
+        return True
 
     def _take(self, message: dict[str, Any]) -> None:
         if "progress" in message:
@@ -147,6 +157,8 @@ class Running:
                 self.new += max(0, progress["window"] - self.progress["window"])
             self.progress = progress
             self.pace.add(progress["window"])
+        if "state" in message:
+            self.paused = message["note"] if message["state"] == "paused" else None
         if "ended" in message:
             self._ended = message
         self.told()

@@ -11,6 +11,7 @@ import time
 import traceback
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -22,6 +23,7 @@ from dhess.errors import DhessError, was_interrupted
 from dhess.job import JobSpec, Runner
 from dhess.job.outputs import write_result
 from dhess.ledger import Ledger
+from dhess.ledger.recorder import is_full
 from dhess.report import FieldReport
 from dhess.running import Progress, watched
 from dhess.service.holding import lock_of, wait_until_free
@@ -31,11 +33,14 @@ from dhess.sink import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from io import FileIO
 
     import xarray as xr
 
 EVERY: Final = 0.2
 """Seconds between two messages about progress."""
+LONGEST_WAIT: Final = 30.0
+"""Seconds between two attempts to begin on a full disk."""
 LONGEST_LOG: Final = 32_000_000
 """Bytes of a log, after which nothing is added to it."""
 
@@ -52,6 +57,7 @@ class _Told(Ledger):
         self._gateway.tell(changed=True)
 
     def change(self, job: str, state: str, note: str = "") -> None:
+        self._gateway.tell(state=state, note=note)  # first: it needs no room on a disk
         super().change(job, state, note)
         self._gateway.tell(changed=True)
 
@@ -59,13 +65,17 @@ class _Told(Ledger):
 class _Log(logging.Handler):
     """Lines of JSON in a file."""
 
-    def __init__(self, path: Path, job: str) -> None:
+    def __init__(self, folder: Path, job: str) -> None:
         super().__init__()
         self._job = job
-        self._file = path.open("ab", buffering=0)
+        self._folder = folder
+        self._file: FileIO | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
+            if self._file is None:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self._file = (self._folder / "log.jsonl").open("ab", buffering=0)
             if self._file.tell() > LONGEST_LOG:
                 return
             when = dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat()
@@ -80,7 +90,8 @@ class _Log(logging.Handler):
             return
 
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         super().close()
 
 
@@ -151,7 +162,7 @@ def run(gateway: Gateway, asked: dict[str, Any]) -> None:
     places.check_source(spec.source, spec.variable)
     if spec.output is not None:
         places.check_output(spec.output)
-    wait_until_free(folder)
+    wait_until_free(folder, math.inf, partial(_say_paused, gateway, "its last runner still ends"))
     for each in folder.glob(".result.partial-*"):
         each.unlink(missing_ok=True)
     with _Told(asked["ledger"], gateway) as ledger:
@@ -168,6 +179,24 @@ def run(gateway: Gateway, asked: dict[str, Any]) -> None:
         )
         with watched(_Teller(gateway, folder / "progress.json")):
             runner.run()
+
+
+def _say_paused(gateway: Gateway, note: str) -> None:
+    gateway.tell(state="paused", note=note)
+
+
+def _patiently(gateway: Gateway, asked: dict[str, Any]) -> None:
+    """Run a job, also if there is no room yet to begin with it."""
+    while True:
+        try:
+            run(gateway, asked)
+        except (OSError, DhessError) as error:
+            if not is_full(error):
+                raise
+            _say_paused(gateway, f"a disk is full ({error}); free some space")
+            time.sleep(LONGEST_WAIT)
+        else:
+            return
 
 
 def _tell_end(gateway: Gateway, log: logging.Logger, error: BaseException) -> None:
@@ -191,15 +220,13 @@ def main() -> None:
     asked = gateway.read()
     if asked is None:
         return
-    Path(asked["folder"]).mkdir(parents=True, exist_ok=True)
-    handler = _Log(Path(asked["folder"], "log.jsonl"), asked["job"])
     log = logging.getLogger("dhess")
-    log.addHandler(handler)
+    log.addHandler(_Log(Path(asked["folder"]), asked["job"]))
     log.setLevel(logging.INFO)
     try:
         gateway.end_with_it()
         log.info("the job runs")
-        run(gateway, asked)
+        _patiently(gateway, asked)
     except BaseException as error:  # noqa: BLE001  (whatever it is, the gateway has to hear of it)
         _tell_end(gateway, log, error)
     else:

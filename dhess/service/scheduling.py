@@ -6,10 +6,12 @@ import asyncio
 import json
 import logging
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dhess.errors import LedgerError
 from dhess.ledger import ENDED
+from dhess.service.errors import Unavailable
 from dhess.service.holding import wait_until_free
 from dhess.service.queue import FairQueue
 from dhess.service.runners import Runners, Running
@@ -58,7 +60,8 @@ class Turns:
                 self._tasks.begin(self._cancel_late(entry.id))
                 continue
             if entry.state != "queued":
-                await self._change(entry.id, "queued", RESTARTED)
+                with suppress(Unavailable):  # a full disk must not keep us from answering
+                    await self.records.write(partial(_restarted, job=entry.id))
             self.queue.add(entry.id, entry.submitter)
         self._tasks.begin(self._when_up())
 
@@ -170,6 +173,10 @@ class Turns:
 
     async def _change(self, job: str, state: str, note: str = "") -> None:
         await self.records.insist(lambda ledger: ledger.change(job, state, note))
+
+
+def _restarted(ledger: Ledger, job: str) -> None:
+    ledger.change(job, "queued", RESTARTED)
 
 
 def _settle(ledger: Ledger, job: str) -> None:

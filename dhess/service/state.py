@@ -1,6 +1,7 @@
 """What every request can reach: the engine, the settings, who may ask."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -24,8 +25,8 @@ class Service:
     metrics: Metrics
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it is to end: streams, which would go on for hours, end with it."""
-    streams: int = 0
-    """Streams of events that are open."""
+    streams: Counter[str] = field(default_factory=Counter)
+    """Streams of events that are open, by whose they are."""
 
     @classmethod
     def of(cls, settings: Settings, engine: Engine) -> Self:

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from dhess.errors import InputError
@@ -77,8 +77,9 @@ def view_of(
     progress: dict[str, Any] | None = None,
     pace: Pace | None = None,
     queue: int | None = None,
+    paused: str | None = None,
 ) -> JobView:
-    """Return what is shown of a job; `progress` and `pace` of one that runs are of its runner."""
+    """Return what is shown of a job; of one that runs, the other things are of its runner."""
     entry = known.entry
     spec = JobSpec.model_validate_json(entry.spec)
     told = progress or known.progress
@@ -88,6 +89,8 @@ def view_of(
     sources = [spec.source] if isinstance(spec.source, str) else spec.source
     shown = [public(each) for each in sources]
     output = None if spec.output is None else public(spec.output)
+    if paused is not None and entry.state not in ENDED:
+        entry = replace(entry, state="paused", note=paused)
     return JobView(
         id=entry.id,
         task=spec.task,

@@ -19,7 +19,7 @@ from dhess.running import run
 from dhess.sink.blocks import layers, open_array, optimized, write_block, writing
 from dhess.sink.check import check_local, check_output, check_single_file
 from dhess.sink.layout import TakenError, complete, lay_out, prepared
-from dhess.sink.whole import whole_file
+from dhess.sink.whole import sync_folder, whole_file
 from dhess.source import is_url, line, location_of, public
 
 if TYPE_CHECKING:
@@ -207,6 +207,7 @@ def publish(partial: Path, target: Path, *, overwrite: bool) -> None:
     check_local(target, str(target), overwrite=overwrite, kind="store")  # hours may have passed
     if not target.exists():
         partial.rename(target)
+        sync_folder(target.parent)
         return
     aside = target.with_name(f".{target.name}.replaced-{secrets.token_hex(4)}")
     target.rename(aside)
@@ -215,6 +216,7 @@ def publish(partial: Path, target: Path, *, overwrite: bool) -> None:
     except BaseException:
         aside.rename(target)
         raise
+    sync_folder(target.parent)
     shutil.rmtree(aside)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import dhess
 from dhess.job import JobSpec, Runner
 from dhess.ledger import Ledger
+from tests.service.gateway import Gateway
 
 from .run import make_job, make_store, result_of
 from .stage import until
@@ -81,3 +83,26 @@ def _noting(runner: Runner, told: list[str]) -> object:
         told.append(why)
 
     return noting
+
+
+def test_a_gateway_on_a_full_disk_says_so_and_goes_on(tmp_path: Path, disk: Path) -> None:
+    """Ledger, results and logs have no room; the job is there, is paused, and comes out right."""
+    store = make_store(tmp_path)
+    keys = {"source": f"{store}::f", "k": 3, "chunks": 6, "resources": {"window": 2}}
+    options = ["--root", str(tmp_path), "--workers", "1", "--memory-limit", "1GB"]
+    with Gateway(disk, options) as gateway:
+        job = gateway.submit(**keys)
+        gateway.wait(job, "running")
+        with (disk / "filler").open("ab", buffering=0) as filler, suppress(OSError):
+            while True:
+                filler.write(bytes(4096))
+        view = gateway.wait(job, "paused", "done")
+        assert view["state"] == "paused"
+        assert "full" in view["note"]
+        assert gateway.ask("GET", "/health").status_code == 200
+        assert gateway.ask("GET", "/ready").status_code == 503
+        (disk / "filler").unlink()
+        assert gateway.wait(job)["state"] == "done"
+        found = gateway.ask("GET", f"/v1/jobs/{job}/result").json()
+    expected = dhess.find_minimum(dhess.open(store), k=3)
+    assert [each["value"] for each in found["answers"]] == expected["value"].values.tolist()

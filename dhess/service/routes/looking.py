@@ -120,7 +120,7 @@ async def spec(service: TheService, caller: Reading) -> Response:  # noqa: ARG00
         **problems(400, 401, 403, 413, 415, 422, 429, 503),
     },
 )
-async def info(request: Request, service: TheService, caller: Reading) -> Response:  # noqa: ARG001
+async def info(request: Request, service: TheService, caller: Reading) -> Response:
     """Open a source and tell its dimensions, blocks, units and what is worth knowing of it."""
     given = await table_of(request, service.settings.max_body)
     try:
@@ -132,7 +132,7 @@ async def info(request: Request, service: TheService, caller: Reading) -> Respon
             f"{name}: {first['msg'].lower()}; send source, variable, chunks"
         ) from error
     source = service.places.placed(look.source, look.variable)
-    return _plain(await service.engine.info(source, look.variable, look.chunks))
+    return _plain(await service.engine.info(source, look.variable, look.chunks, caller=caller.name))
 
 
 @router.post(
@@ -144,10 +144,10 @@ async def info(request: Request, service: TheService, caller: Reading) -> Respon
         **problems(400, 401, 403, 413, 415, 422, 429, 503),
     },
 )
-async def plan(request: Request, service: TheService, caller: Reading) -> Response:  # noqa: ARG001
+async def plan(request: Request, service: TheService, caller: Reading) -> Response:
     """Tell blocks, windows, bytes and memory of a job on this service's cluster."""
     given = await table_of(request, service.settings.max_body)
-    return _plain(await service.engine.plan(job_of(given, service.places)))
+    return _plain(await service.engine.plan(job_of(given, service.places), caller=caller.name))
 
 
 def _plain(found: dict[str, Any]) -> Response:

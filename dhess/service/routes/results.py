@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 QUIET: Final = 15.0
 """Seconds without news after which a stream says that it is still there."""
 MOST_STREAMS: Final = 500
+MOST_OF_ONE: Final = 100
 _PORTION: Final = 1 << 18
 _TYPES: Final = {
     "json": "application/json", "nc": "application/x-netcdf", "png": "image/png",
@@ -117,14 +118,18 @@ async def events(
     job: JobId,
     request: Request,
     service: TheService,
-    caller: Reading,  # noqa: ARG001
+    caller: Reading,
 ) -> Response:
     """Stream a job: ``event: job`` with its JSON, and comments while there is no news."""
     await service.engine.show(job)
-    if service.streams >= MOST_STREAMS:
-        raise TooMany(f"{MOST_STREAMS} streams are open already; ask for the job instead", 30)
+    if service.streams.total() >= MOST_STREAMS or service.streams[caller.name] >= MOST_OF_ONE:
+        raise TooMany(
+            f"{service.streams[caller.name]} streams of {caller.name!r} are open, and "
+            f"{service.streams.total()} in all; ask for the job instead",
+            retry_after=30,
+        )
     token = request.headers.get("authorization", "").partition(" ")[2] or None
-    stream = _stream(service, job, token)
+    stream = _stream(service, job, token, caller.name)
     return StreamingResponse(
         stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
     )
@@ -134,11 +139,11 @@ async def _next(views: AsyncIterator[JobView]) -> JobView | None:
     return await anext(views, None)
 
 
-async def _stream(service: Service, job: str, token: str | None) -> AsyncIterator[str]:
+async def _stream(service: Service, job: str, token: str | None, caller: str) -> AsyncIterator[str]:
     """Yield events until the job has ended, the service ends, or the token is revoked."""
     views = service.engine.watch(job)
     stopping = asyncio.ensure_future(service.stopping.wait())
-    service.streams += 1
+    service.streams[caller] += 1
     upcoming: asyncio.Task[JobView | None] | None = None
     checked = time.monotonic()
     try:
@@ -164,7 +169,7 @@ async def _stream(service: Service, job: str, token: str | None) -> AsyncIterato
         # The token was revoked, the job deleted, the ledger cannot be read: who asks anew is told.
         log.info("a stream of job %s ends: %s", job, error)
     finally:
-        service.streams -= 1
+        service.streams[caller] -= 1
         stopping.cancel()
         if upcoming is not None:
             upcoming.cancel()
