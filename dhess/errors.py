@@ -56,6 +56,10 @@ class ReadError(DhessError):
     """Data of a store cannot be read, or are not what they were when it was opened."""
 
 
+class ChangedError(ReadError):
+    """Data of a store were written anew after it was opened."""
+
+
 class LedgerError(InputError):
     """The record of jobs cannot be used, or contradicts what comes out now."""
 

@@ -17,6 +17,7 @@ import xarray as xr
 import dhess
 from dhess import ClusterError, InputError, LedgerError, find_minimum
 from dhess.cluster import connect
+from dhess.errors import ChangedError
 from dhess.job import JobSpec, Runner
 from dhess.job.identity import fingerprint, identity
 from dhess.job.work import turns
@@ -115,6 +116,21 @@ def test_a_job_is_the_one_that_was_promised(path: Path, ledger: Ledger) -> None:
     assert len(ledger.entries()) == 1
 
 
+def test_a_chunk_that_was_written_since_needs_a_new_start(path: Path, ledger: Ledger) -> None:
+    spec = asked(path)
+    told = fingerprint(dhess.open(path, chunks=5))
+    job = identity(spec, told)
+    assert ledger.add(job, spec.model_dump_json(exclude_none=True), told)
+    time.sleep(0.01)
+    chunk = next(each for each in (path / "f" / "c").rglob("*") if each.is_file())
+    chunk.write_bytes(chunk.read_bytes())
+    with pytest.raises(ChangedError) as caught:
+        Runner(spec, ledger).run()
+    one_sentence(caught.value, job, "changed", "--fresh")
+    assert state(ledger, job)[0] == "failed"
+    identical(found(Runner(spec, ledger, fresh=True)), find_minimum(dhess.open(path)))
+
+
 def test_one_process_at_a_time_writes_an_output(path: Path, tmp_path: Path) -> None:
     """A job is the same one in every ledger, and would take up what another runner writes."""
     spec = asked(path, task="field", output=str(tmp_path / "norm.zarr"))
@@ -200,6 +216,7 @@ def test_patience_ends(path: Path, ledger: Ledger) -> None:
 RUN = """
 import sys
 from dhess.cluster import connect
+from dhess.errors import ChangedError
 from dhess.job import JobSpec, Runner
 from dhess.ledger import Ledger
 _, spec, ledger, address, base = sys.argv

@@ -13,9 +13,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from dhess.errors import (
+    ChangedError,
     ClusterError,
     DhessError,
     InputError,
@@ -24,15 +25,15 @@ from dhess.errors import (
     LostClusterError,
     was_interrupted,
 )
+from dhess.job.batches import Batches, Count
 from dhess.job.finding import Finding
 from dhess.job.identity import fingerprint, identity
 from dhess.job.outputs import check_result
-from dhess.job.work import turns
+from dhess.job.pausing import Patience, Pauses
 from dhess.job.writing import Writing
-from dhess.ledger import Entry, Ledger, Window
 from dhess.ledger.lock import locked
-from dhess.ledger.recorder import Recorder, is_full
-from dhess.running import Progress, run, tell, workers
+from dhess.ledger.recorder import Recorder
+from dhess.running import workers
 from dhess.source import is_url
 from dhess.source import open as open_source
 from dhess.source.prepared import as_of, shaped
@@ -41,19 +42,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import xarray as xr
-    from dask.delayed import Delayed
 
     from dhess.job.spec import JobSpec
     from dhess.job.work import Work
-
-T = TypeVar("T")
+    from dhess.ledger import Entry, Ledger
 
 log = logging.getLogger(__name__)
-
-TRIES: Final = 3
-"""How often a window is tried over which workers die."""
-FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
-"""Seconds between two attempts to reach a scheduler, or to write to a full disk."""
 
 
 @dataclass
@@ -96,9 +90,9 @@ class Runner:
             told = fingerprint(opened)
             self.job = self._identified(told)
             if self.fresh:
-                self._insist(partial(self.ledger.forget, self.job))
+                self._pauses.insist(partial(self.ledger.forget, self.job))
             text = self.spec.model_dump_json(exclude_none=True)
-            if self._insist(partial(self.ledger.add, self.job, text, told)):
+            if self._pauses.insist(partial(self.ledger.add, self.job, text, told)):
                 log.info("job %s is new", self.job)
             entry = self.ledger.entry(self.job)
             assert entry is not None
@@ -141,27 +135,34 @@ class Runner:
         return open_source(spec.source, spec.variable, chunks=chunks)
 
     def _run(self, data: xr.DataArray, entry: Entry) -> xr.Dataset | xr.DataArray:
-        spec, waited = self.spec, _Patience(self.patience)
+        spec, waited = self.spec, Patience(self.patience)
         if spec.task == "find" and spec.output is not None:
             check_result(spec.output, overwrite=spec.overwrite, written=entry.written)
-        self._insist(partial(self.ledger.change, self.job, "running"))
+        self._pauses.insist(partial(self.ledger.change, self.job, "running"))
         while True:
             done = self.ledger.count(self.job)
             needless = 0 < entry.windows == done and not self.verify
             try:
                 with nullcontext() if needless else self.place() as client, _lost(client):
                     if waited.since is not None:
-                        self._paused("")
+                        self._pauses.tell("")
                     return self._once(data)
+            except ChangedError as error:
+                raise ChangedError(
+                    f"{str(error).partition(';')[0]}; job {self.job} was handed in before that and "
+                    "would mix both: delete it and hand it in again, or run it with --fresh"
+                ) from error
             except ClusterError as error:
                 again = isinstance(error, LostClusterError) or self._is_elsewhere
                 if self.place is nullcontext or isinstance(error, KilledWorkerError) or not again:
                     raise
                 self._wait(error, waited, progress=self.ledger.count(self.job) > done)
             except (OSError, DhessError) as error:
-                if not is_full(error):
-                    raise
-                self._pause(error)
+                self._pauses.for_room(error)
+
+    @property
+    def _pauses(self) -> Pauses:
+        return Pauses(self.ledger, self.job)
 
     @property
     def _is_elsewhere(self) -> bool:
@@ -169,9 +170,9 @@ class Runner:
             return self.elsewhere
         return self.spec.resources.scheduler is not None
 
-    def _wait(self, error: Exception, waited: _Patience, *, progress: bool) -> None:
+    def _wait(self, error: Exception, waited: Patience, *, progress: bool) -> None:
         seconds = waited.next(error, progress=progress)
-        self._paused(f"{error}; trying again in {seconds:.0f} s")
+        self._pauses.tell(f"{error}; trying again in {seconds:.0f} s")
         time.sleep(seconds)
 
     def _once(self, data: xr.DataArray) -> xr.Dataset | xr.DataArray:
@@ -181,21 +182,22 @@ class Runner:
         bad = work.resume(self.ledger.windows(self.job), verify=self.verify) if done else set()
         if bad:
             log.warning("%d windows are not as they were recorded, and are done again", len(bad))
-            self._insist(partial(self.ledger.drop, self.job, bad))
+            self._pauses.insist(partial(self.ledger.drop, self.job, bad))
             done -= bad
             self._begin(work)
         if done:
             log.info("%d of %d windows are recorded", len(done), work.windows)
-        counted = _Count(work, len(done))
-        counted.tell()
+        count = Count(work, len(done))
+        count.tell()
         try:
-            with Recorder(self.ledger, self.job, self._paused) as recorder:
+            with Recorder(self.ledger, self.job, self._pauses.tell) as recorder:
+                batches = Batches(work, recorder, count, self._pauses, self.base)
                 for batch in work.batches(done):
-                    self._batch(work, batch, recorder, counted)
+                    batches.do(batch)
         finally:
             if self.base is not None:
-                self.base += counted.new  # where it goes on from, should the cluster be lost
-        return self._finished(work)
+                self.base += count.new  # where it goes on from, should the cluster be lost
+        return self._pauses.insist(partial(self._finished, work))
 
     def _work(self, data: xr.DataArray) -> Work:
         """Cut the job into windows: as its ledger says, or as the workers are best used."""
@@ -223,109 +225,15 @@ class Runner:
 
     def _begin(self, work: Work) -> None:
         text = json.dumps(work.layout())
-        self._insist(partial(self.ledger.begin, self.job, text, work.windows))
-
-    def _batch(
-        self, work: Work, batch: list[tuple[int, Delayed]], recorder: Recorder, counted: _Count
-    ) -> None:
-        """Compute some windows; where workers die over them, in halves, to find which it is."""
-        left = dict(batch)
-        try:
-            self._compute(work, left, recorder, counted)
-        except KilledWorkerError as error:
-            rest = list(left.items())
-            if len(rest) > 1:
-                half = len(rest) // 2
-                self._batch(work, rest[:half], recorder, counted)
-                self._batch(work, rest[half:], recorder, counted)
-            else:
-                self._alone(work, left, recorder, counted, error)
-
-    def _alone(
-        self,
-        work: Work,
-        left: dict[int, Delayed],
-        recorder: Recorder,
-        counted: _Count,
-        first: KilledWorkerError,
-    ) -> None:
-        """Try a window a few times more, before it is given up."""
-        error = first
-        for _ in range(TRIES):
-            try:
-                self._compute(work, left, recorder, counted)
-            except KilledWorkerError as again:
-                error = again
-            else:
-                return
-        (number,) = left
-        raise KilledWorkerError(f"window {number:,} of job {self.job}: {error}") from error
-
-    def _compute(
-        self, work: Work, left: dict[int, Delayed], recorder: Recorder, counted: _Count
-    ) -> None:
-        """Compute windows and record each; those that are done are left no more."""
-        numbers, began = list(left), time.time()
-
-        def done(i: int, result: Any) -> None:
-            number = numbers[i]
-            text, checksum = work.recorded(number, result)
-            recorder.add(Window(number, text, checksum, began, time.time()))
-            left.pop(number, None)
-            counted.add()
-
-        while left:
-            try:
-                layers = [work.layer(n) for n in numbers]
-                if self.base is not None:
-                    layers = turns(len(numbers), self.base + counted.new)
-                run([left[n] for n in numbers], done, name=work.name, layers=layers)
-            except OSError as error:
-                if not is_full(error):
-                    raise
-                self._paused(f"the output's disk is full ({error.strerror}); free some space")
-                time.sleep(LONGEST_WAIT)
-                numbers = list(left)
-                self._paused("")
-
-    def _insist(self, write: Callable[[], T]) -> T:
-        """Write to the ledger, when its disk has room."""
-        while True:
-            try:
-                return write()
-            except LedgerError as error:
-                if not is_full(error):
-                    raise
-                self._pause(error)
-
-    def _pause(self, error: Exception) -> None:
-        """Wait a while for room on a disk."""
-        self._paused(f"a disk is full ({error}); free some space")
-        time.sleep(LONGEST_WAIT)
-        self._paused("")
+        self._pauses.insist(partial(self.ledger.begin, self.job, text, work.windows))
 
     def _finished(self, work: Work) -> xr.Dataset | xr.DataArray:
-        """Publish the result, when the disk has room for it."""
-        while True:
-            try:
-                result = work.finish(self.ledger.windows(self.job))
-                if self.keep is not None:
-                    self.keep(result)
-                self.ledger.change(self.job, "done")
-            except (OSError, DhessError) as error:
-                if not is_full(error):
-                    raise
-                self._pause(error)
-            else:
-                return result
-
-    def _paused(self, why: str) -> None:
-        """Tell that the job waits, and for what; or that it goes on."""
-        log.warning("job %s %s", self.job, f"is paused: {why}" if why else "goes on")
-        try:
-            self.ledger.change(self.job, "paused" if why else "running", why)
-        except Exception as error:  # noqa: BLE001  (the ledger's disk may be the full one)
-            log.debug("the ledger does not say so: %s", error)
+        """Publish the result."""
+        result = work.finish(self.ledger.windows(self.job))
+        if self.keep is not None:
+            self.keep(result)
+        self.ledger.change(self.job, "done")
+        return result
 
 
 @contextmanager
@@ -341,50 +249,3 @@ def _lost(client: Any) -> Iterator[None]:
         raise LostClusterError(
             f"the connection to the scheduler is gone ({type(error).__name__}); check that it runs"
         ) from error
-
-
-class _Patience:
-    """Waits longer each time, and not for ever."""
-
-    def __init__(self, most: float) -> None:
-        self.most = most
-        self.wait = FIRST_WAIT
-        self.since: float | None = None
-
-    def next(self, error: Exception, *, progress: bool) -> float:
-        """Return the seconds to wait now; raise the error if it was long enough."""
-        now = time.monotonic()
-        if progress or self.since is None:
-            self.wait, self.since = FIRST_WAIT, now
-        elif now - self.since > self.most:
-            raise error
-        wait, self.wait = self.wait, min(2 * self.wait, LONGEST_WAIT)
-        return wait
-
-
-class _Count:
-    """Tells whoever watches how far a job is."""
-
-    def __init__(self, work: Work, done: int) -> None:
-        self.work = work
-        self.done = done
-        self.new = 0
-        """How many of them this run has done."""
-
-    def add(self) -> None:
-        """Count a window in."""
-        self.done += 1
-        self.new += 1
-        self.tell()
-
-    def tell(self) -> None:
-        """Tell it."""
-        work = self.work
-        share = self.done / work.windows
-        value, index = work.best()
-        tell(
-            Progress(
-                round(share * work.blocks), work.blocks, round(share * work.nbytes), work.nbytes,
-                self.done, work.windows, value, index,
-            )
-        )  # fmt: skip

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from dhess.errors import ReadError
+from dhess.errors import ChangedError, ReadError
 from dhess.stored.quota import few_at_once
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class FolderOrigin(ZarrOrigin):
 
     def _refuse(self, place: Index, written: int, size: int) -> None:
         if written > self.moment.time:
-            raise ReadError(
+            raise ChangedError(
                 f"{self.name(place)} of {self.label} changed while it was read (written "
                 f"{(written - self.moment.time) / 1e9:.3g} s after the opening); open it again "
                 "when its writer has finished"
@@ -291,7 +291,7 @@ def _compare(label: str, path: Path, then: Mark | None) -> None:
         seen = f"had {then[1]} bytes when it was opened and has {now[1]} bytes"
     else:
         seen = f"was written again {abs(now[0] - then[0]) / 1e9:.3g} s later"
-    raise ReadError(
+    raise ChangedError(
         f"{label} changed while it was read ({path.name} {seen}); open it again when "
         "its writer has finished"
     )

@@ -12,6 +12,7 @@ import pytest
 
 import dhess
 from dhess.job import JobSpec, Runner
+from dhess.job.pausing import Pauses
 from dhess.ledger import Ledger
 from tests.service.gateway import Gateway
 
@@ -45,7 +46,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_pauses_the_job(
     tmp_path: Path, disk: Path, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dhess.job.runner.LONGEST_WAIT", 0.5)
+    monkeypatch.setattr("dhess.job.pausing.LONGEST_WAIT", 0.5)
     store = make_store(tmp_path)
     spec = JobSpec.load(make_job(disk if what == "output" else tmp_path, store, "field"))
     place = (tmp_path if what == "output" else disk) / "job.ledger"
@@ -55,7 +56,7 @@ def test_a_full_disk_pauses_the_job(
     with Ledger(place) as ledger:
         runner = Runner(spec, ledger)
         told: list[str] = []
-        monkeypatch.setattr(runner, "_paused", _noting(runner, told))
+        monkeypatch.setattr(Pauses, "tell", _noting(told))
         thread = threading.Thread(target=runner.run)
         thread.start()
         until(lambda: any("full" in each for each in told), 60)
@@ -74,12 +75,12 @@ def test_a_full_disk_pauses_the_job(
     assert result_of(disk if what == "output" else tmp_path, "field") == expected
 
 
-def _noting(runner: Runner, told: list[str]) -> object:
+def _noting(told: list[str]) -> object:
     """Return what notes and passes on why a job is paused."""
-    paused = runner._paused
+    tell = Pauses.tell
 
-    def noting(why: str) -> None:
-        paused(why)
+    def noting(pauses: Pauses, why: str) -> None:
+        tell(pauses, why)
         told.append(why)
 
     return noting
