@@ -16,6 +16,7 @@ from dask.base import get_scheduler
 from dask.callbacks import Callback
 
 from dhess.errors import ClusterError, KilledWorkerError, LostClusterError
+from dhess.interrupts import ctrl_c_heeded
 from dhess.waiting import Attendant
 
 if TYPE_CHECKING:
@@ -140,10 +141,16 @@ def run(
     where: dict[Any, int] = {}
     for i, part in enumerate(parts):
         where.setdefault(part.key, i)
-    if client is None:
-        _in_this_process(parts, where, done)
-    else:
-        _on_cluster(client, parts, where, done, name, layers)
+    with ctrl_c_heeded() as check:
+
+        def take(i: int, result: Any) -> None:
+            done(i, result)
+            check()
+
+        if client is None:
+            _in_this_process(parts, where, take)
+        else:
+            _on_cluster(client, parts, where, take, name, layers)
 
 
 def _in_this_process(

@@ -8,16 +8,16 @@ kernels take. A block is one part of an array with its ghost cells; jobs are the
 into, each for one call of a kernel; gaps are the points that need rows of their own, tiles cut what
 is large into parts, and a pass goes over a block through all of these. Pieces are how dimensions
 are cut for Dask, shapes how large blocks may be, a shell what a block keeps for its neighbours.
-Stored is what can be read without a graph, waiting notices a cluster that has stopped, running is
-where Dask computes, and the budget what that has memory for. The halo makes fields of Dask arrays;
-fields apply measures to labelled ones. An answer dresses the points that a search found in labels,
-a description is what is told of each, a sweep is the tasks of a search, windows are its graph, and
-the search finds the points. Planning tells what that costs. Smoothing makes a field of a field, as
-a step before. So far the library; then comes the way in (source), the way out (sink) and the place
-to work (cluster), which know labelled arrays but no command. A plot draws fields and answers, a
-report writes answers down. A ledger records what is done of a job, a client hands one to a service
-elsewhere, and a job goes on from its ledger; the service runs those of many. The demo uses all of
-them as a user would, and the command line stands on everything.
+Stored is what can be read without a graph, waiting notices a cluster that has stopped, interrupts
+heed Ctrl-C, running is where Dask computes, and the budget what that has memory for. The halo makes
+fields of Dask arrays; fields apply measures to labelled ones. An answer dresses the points that a
+search found in labels, a description is what is told of each, a sweep is the tasks of a search,
+windows are its graph, and the search finds the points. Planning tells what that costs. Smoothing
+makes a field of a field, as a step before. So far the library; then comes the way in (source), the
+way out (sink) and the place to work (cluster), which know labelled arrays but no command. A plot
+draws fields and answers, a report writes answers down. A ledger records what is done of a job, a
+client hands one to a service elsewhere, and a job goes on from its ledger; the service runs those
+of many. The demo uses all of them as a user would, and the command line stands on everything.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 ORDER = (
     "errors", "options", "units", "grid", "stencil", "kernels", "measures", "tables", "block",
-    "jobs", "gaps", "tiles", "passes", "pieces", "shapes", "shell", "stored", "waiting", "running",
+    "jobs", "gaps", "tiles", "passes", "pieces", "shapes", "shell", "stored", "waiting",
+    "interrupts", "running",
     "budget", "halo", "fields", "answer", "description", "sweep", "windows", "search", "planning",
     "smoothing", "source", "sink", "cluster", "plot", "report", "ledger", "client", "job",
     "service", "demo", "cli",

@@ -149,6 +149,7 @@ def test_interrupted_search_tells_the_best_so_far(
     folder.mkdir()
     args = ["find", large, "--chunks", "31", "--k", "3", "--json", "-", "--plot", "out.png", *where]
     code, out, err = interrupted(args, folder, fresh_process_environment, "best")
+    assert code == 130, err
     report = FindReport.model_validate_json(out)
     assert report.partial is not None
     searched, of, blocks = report.partial.split()[:3]
@@ -159,7 +160,6 @@ def test_interrupted_search_tells_the_best_so_far(
     for each in report.answers:
         assert each.value == everything[each.index["y"], each.index["x"]]
     assert said(err) == [f"dhess: interrupted; {report.partial}, so the answer is partial"]
-    assert code == 130
     assert list(folder.iterdir()) == []
 
 
@@ -167,9 +167,9 @@ def test_interrupted_search_prints_a_table_and_keeps_its_json(
     large: str, tmp_path: Path, fresh_process_environment: dict[str, str]
 ) -> None:
     args = ["find", large, "--chunks", "31", "--json", "out.json"]
-    code, out, _ = interrupted(args, tmp_path, fresh_process_environment, "best")
+    code, out, err = interrupted(args, tmp_path, fresh_process_environment, "best")
+    assert code == 130, err
     report = FindReport.model_validate_json((tmp_path / "out.json").read_text())
-    assert code == 130
     assert f"partial answer, {report.partial}: smallest value of hessian_norm so far" in out
 
 

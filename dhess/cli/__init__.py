@@ -28,7 +28,7 @@ from dhess.cli.remote import COMMANDS as REMOTE
 from dhess.cli.run import run
 from dhess.cli.serve import serve
 from dhess.cli.token import token
-from dhess.errors import DhessError, DhessWarning, Interrupted
+from dhess.errors import DhessError, DhessWarning, Interrupted, was_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,10 +57,12 @@ class _Commands(click.Group):
         try:
             value = super().invoke(ctx)
             sys.stdout.flush()
-        except KeyboardInterrupt as stop:
-            raise _Interrupted from stop
-        except BrokenPipeError as gone:
-            raise _ReaderGone from gone
+        except BaseException as error:
+            if was_interrupted(error):
+                raise _Interrupted from error
+            if isinstance(error, BrokenPipeError):
+                raise _ReaderGone from error
+            raise
         return value
 
 

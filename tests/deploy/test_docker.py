@@ -11,6 +11,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -225,6 +226,14 @@ def test_from_another_network_nothing_answers(stack: Stack) -> None:
         for host in addresses(stack, service):
             for port in ports[service]:
                 told = stack.inside("python", "-c", reached(host, port), network="bridge")
+                assert told.strip() == "closed", f"{service} {host}:{port}"
+
+
+def test_from_the_host_itself_only_the_gateway_answers(stack: Stack) -> None:
+    for service, ports in {"scheduler": (8786, 8787), "worker": (8788,)}.items():
+        for host in addresses(stack, service):
+            for port in ports:
+                told = run(sys.executable, "-c", reached(host, port))
                 assert told.strip() == "closed", f"{service} {host}:{port}"
 
 
