@@ -140,11 +140,27 @@ def until(condition: Any, seconds: float, what: str) -> None:
         time.sleep(1)
 
 
-def reached(host: str, port: int) -> str:
-    """Return a Python program that tells whether a port answers."""
+def reached(host: str, port: int, authority: str) -> str:
+    """Return a Python program that tells whether one of the services answers there.
+
+    To connect is not enough: a proxy on the way may take every connection, and speak TLS. A service
+    has a certificate of the cluster's authority, or tells its health.
+    """
     return (
-        f"import socket\ntry:\n socket.create_connection(({host!r}, {port}), 3)\n"
-        "except OSError: print('closed')\nelse: print('open')"
+        "import socket, ssl, urllib.request\n"
+        f"context = ssl.create_default_context(cadata={authority!r})\n"
+        "context.check_hostname = False\n"
+        "def tls():\n"
+        f" with socket.create_connection(({host!r}, {port}), 3) as raw:\n"
+        "  context.wrap_socket(raw)\n"
+        " return True\n"
+        "def health():\n"
+        f" with urllib.request.urlopen('http://{host}:{port}/health', timeout=3) as answer:\n"
+        "  return b'ok' in answer.read()\n"
+        "def answers(ask):\n"
+        " try: return ask()\n"
+        " except OSError: return False\n"
+        "print('open' if answers(tls) or answers(health) else 'closed')\n"
     )
 
 
@@ -221,20 +237,30 @@ def test_only_the_gateways_port_is_published(stack: Stack) -> None:
 
 
 def test_from_another_network_nothing_answers(stack: Stack) -> None:
+    def seen(host: str, port: int, network: str) -> str:
+        program = reached(host, port, authority)
+        return stack.inside("python", "-c", program, network=network).strip()
+
+    authority = stack.inside("cat", "/tls/gateway/ca.pem", network="none")
     ports = {"scheduler": (8786, 8787), "worker": (8788,), "gateway": (8765,)}
     for service in SERVICES:
         for host in addresses(stack, service):
             for port in ports[service]:
-                told = stack.inside("python", "-c", reached(host, port), network="bridge")
-                assert told.strip() == "closed", f"{service} {host}:{port}"
+                assert seen(host, port, "bridge") == "closed", f"{service} {host}:{port}"
+    assert seen("scheduler", 8786, f"{stack.project}_cluster") == "open"
+    assert seen("gateway", 8765, f"{stack.project}_cluster") == "open"
 
 
 def test_from_the_host_itself_only_the_gateway_answers(stack: Stack) -> None:
+    def seen(host: str, port: int) -> str:
+        return run(sys.executable, "-c", reached(host, port, authority)).strip()
+
+    authority = stack.inside("cat", "/tls/gateway/ca.pem", network="none")
     for service, ports in {"scheduler": (8786, 8787), "worker": (8788,)}.items():
         for host in addresses(stack, service):
             for port in ports:
-                told = run(sys.executable, "-c", reached(host, port))
-                assert told.strip() == "closed", f"{service} {host}:{port}"
+                assert seen(host, port) == "closed", f"{service} {host}:{port}"
+    assert seen("127.0.0.1", stack.port) == "open"
 
 
 def test_a_client_without_a_certificate_is_refused(stack: Stack) -> None:
