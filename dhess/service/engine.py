@@ -114,7 +114,12 @@ class Engine:
         )
         job = found["job"]
         new = await self.changes.submit(job, spec, found["fingerprint"], submitter)
-        return await self.show(job), new
+        try:
+            return await self.show(job), new
+        except NoSuchJob as gone:
+            raise Unavailable(
+                f"job {job} was deleted while it was handed in; hand it in again"
+            ) from gone
 
     async def show(self, job: str) -> JobView:
         """Return a job as it is now.
