@@ -121,15 +121,17 @@ def suggest(value: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
 
 
-def was_interrupted(error: BaseException | None) -> bool:
+def was_interrupted(error: BaseException | None, since: BaseException | None = None) -> bool:
     """Tell whether an error is Ctrl-C, or came while that was being heeded.
+
+    What was being handled before, ``since``, does not count.
 
     Examples
     --------
     >>> was_interrupted(ValueError()), was_interrupted(KeyboardInterrupt())
     (False, True)
     """
-    while error is not None:
+    while error is not None and error is not since:
         if isinstance(error, KeyboardInterrupt):
             return True
         error = error.__context__

@@ -1,8 +1,9 @@
-"""Heed Ctrl-C wherever it comes: Python loses it in a finalizer, and a lock may turn it."""
+"""Heed Ctrl-C though Python lost it in a finalizer, or a lock turned it into another error."""
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ def ctrl_c_heeded() -> Iterator[Callable[[], None]]:
     >>> with ctrl_c_heeded() as check:
     ...     check()
     """
-    pressed = threading.Event()
+    pressed, before = threading.Event(), sys.exception()
 
     def press(number: int, frame: Any) -> None:
         pressed.set()
@@ -33,20 +34,27 @@ def ctrl_c_heeded() -> Iterator[Callable[[], None]]:
 
     def check() -> None:
         if pressed.is_set():
+            pressed.clear()
             raise KeyboardInterrupt
 
-    ours = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    )
-    if ours:
-        signal.signal(signal.SIGINT, press)
+    ours = _as_python_has_it()
+    for each in ours:
+        signal.signal(each, press)
     try:
         yield check
+        check()
     except BaseException as error:
-        if was_interrupted(error) and not isinstance(error, KeyboardInterrupt):
+        if was_interrupted(error, before) and not isinstance(error, KeyboardInterrupt):
             raise KeyboardInterrupt from error
         raise
     finally:
-        if ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        for each in ours:
+            signal.signal(each, signal.default_int_handler)
+
+
+def _as_python_has_it() -> list[signal.Signals]:
+    """Return the signals that raise KeyboardInterrupt here; a command may have SIGTERM do it."""
+    if threading.current_thread() is not threading.main_thread():
+        return []
+    both = (signal.SIGINT, signal.SIGTERM)
+    return [each for each in both if signal.getsignal(each) is signal.default_int_handler]

@@ -20,8 +20,11 @@ from .test_search import client
 __all__ = ["client"]
 
 
+PRESSED = signal.SIGINT
+
+
 def press() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), PRESSED)
     for _ in range(1000):  # Python heeds a signal between two of its steps
         pass
 
@@ -88,6 +91,31 @@ def test_what_came_of_it_is_it() -> None:
 def test_other_errors_pass() -> None:
     with pytest.raises(LookupError), ctrl_c_heeded():
         raise LookupError
+
+
+def test_what_was_heeded_before_does_not_count() -> None:
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        with pytest.raises(LookupError), ctrl_c_heeded():
+            raise LookupError from None
+
+
+def test_the_last_chance_to_heed_it(dropped: list[Any]) -> None:
+    with pytest.raises(KeyboardInterrupt), ctrl_c_heeded():
+        Finalized()
+    assert dropped == [KeyboardInterrupt]
+
+
+def test_sigterm_that_is_ctrl_c(monkeypatch: pytest.MonkeyPatch, dropped: list[Any]) -> None:
+    monkeypatch.setattr(f"{__name__}.PRESSED", signal.SIGTERM)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), ctrl_c_heeded():
+            Finalized()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert dropped == [KeyboardInterrupt]
 
 
 def test_a_thread_leaves_signals_alone() -> None:

@@ -57,11 +57,15 @@ class _Commands(click.Group):
         try:
             value = super().invoke(ctx)
             sys.stdout.flush()
+        except KeyboardInterrupt as stop:
+            raise _Interrupted from stop
+        except BrokenPipeError as gone:
+            raise _ReaderGone from gone
+        except (DhessError, click.exceptions.Exit, click.ClickException):
+            raise
         except BaseException as error:
-            if was_interrupted(error):
+            if was_interrupted(error):  # what a lock, or a clean-up, made of Ctrl-C
                 raise _Interrupted from error
-            if isinstance(error, BrokenPipeError):
-                raise _ReaderGone from error
             raise
         return value
 

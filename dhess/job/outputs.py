@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import dask
 
 from dhess.errors import InputError
 from dhess.report import FindReport
@@ -51,5 +54,9 @@ def write_result(result: xr.Dataset, path: str, note: Callable[[str], None]) -> 
             text = FindReport.from_dataset(result).model_dump_json(indent=2)
             file.write_text(text + "\n", encoding="utf-8")
         else:
-            result.to_netcdf(file, engine="h5netcdf")
+            # By way of memory: on a full disk HDF5 ends in errors that say nothing of it, or worse.
+            whole = io.BytesIO()
+            with dask.config.set(scheduler="synchronous"):  # or xarray locks it on the cluster
+                result.to_netcdf(whole, engine="h5netcdf")
+            file.write_bytes(whole.getbuffer())
         note(checksum(str(file)) or "")

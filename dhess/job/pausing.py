@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from dhess.errors import DhessError
-from dhess.ledger.recorder import is_full
+from dhess.ledger.recorder import is_full, why_full
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ class Pauses:
         """Wait a while if the error says that a disk is full; raise it if it says anything else."""
         if not is_full(error):
             raise error
-        self.tell(f"a disk is full ({error}); free some space")
+        self.tell(why_full(error))
         time.sleep(LONGEST_WAIT)
         self.tell("")
 

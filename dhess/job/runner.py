@@ -32,7 +32,7 @@ from dhess.job.outputs import check_result
 from dhess.job.pausing import Patience, Pauses
 from dhess.job.writing import Writing
 from dhess.ledger.lock import locked
-from dhess.ledger.recorder import Recorder
+from dhess.ledger.recorder import Recorder, is_full
 from dhess.running import workers
 from dhess.source import is_url
 from dhess.source import open as open_source
@@ -103,9 +103,7 @@ class Runner:
                 return self._run(data, entry)
             except BaseException as error:
                 with suppress(Exception):  # the disk may be full, or the ledger gone
-                    failed = isinstance(error, Exception) and not was_interrupted(error)
-                    state, note = ("failed", str(error)) if failed else ("stopped", "")
-                    self.ledger.change(self.job, state, note)
+                    self.ledger.change(self.job, *_ended(error))
                 raise
 
     @contextmanager
@@ -137,10 +135,11 @@ class Runner:
     def _run(self, data: xr.DataArray, entry: Entry) -> xr.Dataset | xr.DataArray:
         spec, waited = self.spec, Patience(self.patience)
         if spec.task == "find" and spec.output is not None:
-            check_result(spec.output, overwrite=spec.overwrite, written=entry.written)
+            check = partial(check_result, overwrite=spec.overwrite, written=entry.written)
+            self._pauses.insist(partial(check, spec.output))
         self._pauses.insist(partial(self.ledger.change, self.job, "running"))
         while True:
-            done = self.ledger.count(self.job)
+            done = self._pauses.insist(partial(self.ledger.count, self.job))
             needless = 0 < entry.windows == done and not self.verify
             try:
                 with nullcontext() if needless else self.place() as client, _lost(client):
@@ -234,6 +233,13 @@ class Runner:
             self.keep(result)
         self.ledger.change(self.job, "done")
         return result
+
+
+def _ended(error: BaseException) -> tuple[str, str]:
+    """Return the state of a job that an error ended, and a note."""
+    if was_interrupted(error) or not isinstance(error, Exception):
+        return "stopped", ""
+    return ("stopped" if is_full(error) else "failed"), str(error)
 
 
 @contextmanager

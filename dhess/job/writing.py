@@ -259,10 +259,10 @@ class Writing:
         if blocks != self.blocks:
             raise AssertionError(f"{blocks} of {self.blocks} blocks are recorded")
         if not self._is_published():
-            complete(self.target.store)
             if not is_url(self.target.place):
                 for each in Path(self.target.place).rglob(".*.partial"):
                     each.unlink(missing_ok=True)  # chunks that killed processes did not finish
+            complete(self.target.store)
             if self.target.place != self.output:
                 publish(Path(self.target.place), Path(self.output), overwrite=self.spec.overwrite)
         self._sweep()

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+class HeldError(LedgerError):
+    """Another process holds the lock."""
+
+
 @contextmanager
 def locked(ledger: Path, lock: Path | None = None, *, busy: str | None = None) -> Iterator[None]:
     """Hold a ledger's lock, the file ``LEDGER.lock`` or another, which is gone afterwards.
@@ -22,8 +26,10 @@ def locked(ledger: Path, lock: Path | None = None, *, busy: str | None = None) -
 
     Raises
     ------
-    LedgerError
+    HeldError
         If another process holds it.
+    LedgerError
+        If there can be no lock.
     """
     path = lock or ledger.with_name(f"{ledger.name}.lock")
     busy = busy or (
@@ -54,7 +60,7 @@ def _taken(path: Path, busy: str) -> int | None:
     except OSError as error:
         os.close(held)
         if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN):
-            raise LedgerError(busy) from error
+            raise HeldError(busy) from error
         raise LedgerError(
             f"lock {str(path)!r} cannot be taken: {error.strerror}; put the ledger on a local "
             "disk with --ledger"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from dhess.ledger import Ledger, Window
 
+_NOT_WRITTEN: Final = (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
+"""What SQLite says of a quota that is used up, and of memory shared on a full disk."""
 AGAIN: Final = 2.0
 """Seconds between two attempts to write to a full disk."""
 
@@ -28,15 +30,16 @@ def is_full(error: BaseException | None) -> bool:
     if error is not None and error.__cause__ is not None and is_full(error.__cause__):
         return True
     if isinstance(error, sqlite3.OperationalError):
-        return "disk is full" in str(error) or "is locked" in str(error)
+        written = getattr(error, "sqlite_errorcode", None) in _NOT_WRITTEN
+        return written or "disk is full" in str(error) or "is locked" in str(error)
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def _why(ledger: Ledger, error: Exception) -> str:
-    name = repr(str(ledger.path))
+def why_full(error: Exception) -> str:
+    """Return what a job waits for that cannot write."""
     if "is locked" in str(error):
-        return f"ledger {name} is held by another process that writes; end it if it does not"
-    return f"the disk of {name} is full; free some space"
+        return f"{error}: another process writes to it; end that if it does not"
+    return f"a disk is full ({error}); free some space"
 
 
 class Recorder:
@@ -113,7 +116,7 @@ class Recorder:
             except (LedgerError, OSError) as error:
                 if not is_full(error) or self._give_up.is_set():
                     raise
-                self.paused(_why(self.ledger, error))
+                self.paused(why_full(error))
                 told = True
                 time.sleep(AGAIN)
             else:

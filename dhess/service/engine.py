@@ -176,7 +176,7 @@ class Engine:
             known,
             progress=None if running is None else running.progress,
             pace=None if running is None else running.pace,
-            paused=None if running is None else running.paused,
+            state=None if running is None else running.state,
             queue=positions.get(known.entry.id),
         )
 

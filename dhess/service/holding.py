@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from dhess.errors import InputError, LedgerError
-from dhess.ledger.lock import locked
+from dhess.ledger.lock import HeldError, locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +59,7 @@ def wait_until_free(
 
     Raises
     ------
-    LedgerError
+    HeldError
         If one still has it after so many seconds.
     """
     lock, deadline = lock_of(folder), time.monotonic() + patience
@@ -67,7 +67,7 @@ def wait_until_free(
         try:
             with locked(lock, lock):
                 return
-        except LedgerError:
+        except HeldError:
             if time.monotonic() > deadline:
                 raise
             waits()

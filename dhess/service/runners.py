@@ -81,8 +81,8 @@ class Running:
         """What its runner told last."""
         self.pace = Pace()
         self.base: int = asked["base"]
-        self.paused: str | None = None
-        """Why it waits, if it does: the ledger may have no room to say so."""
+        self.state: tuple[str, str] | None = None
+        """Running or paused, and why, as its runner says: the ledger may have no room for it."""
         self.new = 0
         """Windows done since it got its place."""
         self.restarts = 0
@@ -138,7 +138,6 @@ class Running:
             log.warning("no runner for job %s can be started: %s", self.id, error)
             self._take({"state": "paused", "note": f"no process can be started: {error.strerror}"})
             return False
-        self.paused = None
         child.take = self._take
         self.child = child
         if self._stop.is_set():
@@ -146,6 +145,7 @@ class Running:
             return True
         await child.send(**self._asked | {"base": self.base + self.new})
         code = await child.ended()
+        self.state = None
         if self._ended is None:
             log.warning("the runner of job %s ended with code %s", self.id, code)
         return True
@@ -158,7 +158,8 @@ class Running:
             self.progress = progress
             self.pace.add(progress["window"])
         if "state" in message:
-            self.paused = message["note"] if message["state"] == "paused" else None
+            state = message["state"]
+            self.state = (state, message["note"]) if state in ("running", "paused") else None
         if "ended" in message:
             self._ended = message
         self.told()

@@ -23,7 +23,7 @@ from dhess.errors import DhessError, was_interrupted
 from dhess.job import JobSpec, Runner
 from dhess.job.outputs import write_result
 from dhess.ledger import Ledger
-from dhess.ledger.recorder import is_full
+from dhess.ledger.recorder import is_full, why_full
 from dhess.report import FieldReport
 from dhess.running import Progress, watched
 from dhess.service.holding import lock_of, wait_until_free
@@ -162,6 +162,7 @@ def run(gateway: Gateway, asked: dict[str, Any]) -> None:
     places.check_source(spec.source, spec.variable)
     if spec.output is not None:
         places.check_output(spec.output)
+    folder.mkdir(parents=True, exist_ok=True)
     wait_until_free(folder, math.inf, partial(_say_paused, gateway, "its last runner still ends"))
     for each in folder.glob(".result.partial-*"):
         each.unlink(missing_ok=True)
@@ -193,7 +194,7 @@ def _patiently(gateway: Gateway, asked: dict[str, Any]) -> None:
         except (OSError, DhessError) as error:
             if not is_full(error):
                 raise
-            _say_paused(gateway, f"a disk is full ({error}); free some space")
+            _say_paused(gateway, why_full(error))
             time.sleep(LONGEST_WAIT)
         else:
             return

@@ -77,7 +77,7 @@ def view_of(
     progress: dict[str, Any] | None = None,
     pace: Pace | None = None,
     queue: int | None = None,
-    paused: str | None = None,
+    state: tuple[str, str] | None = None,
 ) -> JobView:
     """Return what is shown of a job; of one that runs, the other things are of its runner."""
     entry = known.entry
@@ -89,8 +89,8 @@ def view_of(
     sources = [spec.source] if isinstance(spec.source, str) else spec.source
     shown = [public(each) for each in sources]
     output = None if spec.output is None else public(spec.output)
-    if paused is not None and entry.state not in ENDED:
-        entry = replace(entry, state="paused", note=paused)
+    if state is not None and entry.state not in ENDED:
+        entry = replace(entry, state=state[0], note=state[1])
     return JobView(
         id=entry.id,
         task=spec.task,

@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 import dhess
+from dhess import OutputError
 from dhess.job import JobSpec, Runner
+from dhess.job.outputs import write_result
 from dhess.job.pausing import Pauses
 from dhess.ledger import Ledger
+from dhess.ledger.recorder import is_full
 from tests.service.gateway import Gateway
+from tests.stores import quartic
 
 from .run import make_job, make_store, result_of
 from .stage import until
@@ -86,6 +90,20 @@ def _noting(told: list[str]) -> object:
     return noting
 
 
+@pytest.mark.parametrize("name", ["best.nc", "best.json"])
+def test_a_result_on_a_full_disk_says_so(disk: Path, name: str) -> None:
+    result = dhess.find_minimum(quartic())
+    with (disk / "filler").open("ab", buffering=0) as filler, suppress(OSError):
+        while True:
+            filler.write(bytes(4096))
+    with pytest.raises(OutputError) as caught:
+        write_result(result, str(disk / name), lambda _: None)
+    assert is_full(caught.value)
+    (disk / "filler").unlink()
+    write_result(result, str(disk / name), lambda _: None)
+    assert [each.name for each in disk.iterdir()] == [name]
+
+
 def test_a_gateway_on_a_full_disk_says_so_and_goes_on(tmp_path: Path, disk: Path) -> None:
     """Ledger, results and logs have no room; the job is there, is paused, and comes out right."""
     store = make_store(tmp_path)
@@ -101,9 +119,10 @@ def test_a_gateway_on_a_full_disk_says_so_and_goes_on(tmp_path: Path, disk: Path
         assert view["state"] == "paused"
         assert "full" in view["note"]
         assert gateway.ask("GET", "/health").status_code == 200
-        assert gateway.ask("GET", "/ready").status_code == 503
+        assert not gateway.ask("GET", "/ready").json()["checks"]["ledger"]["ok"]
         (disk / "filler").unlink()
         assert gateway.wait(job)["state"] == "done"
+        assert gateway.ask("GET", "/ready").json()["checks"]["ledger"]["ok"]
         found = gateway.ask("GET", f"/v1/jobs/{job}/result").json()
     expected = dhess.find_minimum(dhess.open(store), k=3)
     assert [each["value"] for each in found["answers"]] == expected["value"].values.tolist()

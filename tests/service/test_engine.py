@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import dhess
-from dhess import InputError
+from dhess import InputError, LedgerError
 from dhess.ledger import Ledger
 from dhess.report import FindReport
 from dhess.service.errors import Conflict, NoSuchJob, NotReady, Refused, TooLarge, TooMany
+from dhess.service.holding import lock_of, wait_until_free
+from dhess.service.lookers import MOST_OF_ONE, NUMBER
 from dhess.service.queue import FairQueue
 from tests.test_fields import same_bits
 from tests.test_options import one_sentence
@@ -136,9 +138,13 @@ def test_several_jobs_run_at_once(stage: Stage, store: Path) -> None:
     few = {"window": 12}
     jobs = [stage.submit(spec(store, k=k, resources=few), "ada") for k in (11, 12, 13)]
     most = 0
-    while stage.show(jobs[-1]).state != "done":
+
+    def ended(view: JobView) -> bool:
+        nonlocal most
         most = max(most, stage.engine.figures().running)
-        time.sleep(0.05)
+        return view.state == "done"
+
+    stage.until(jobs[-1], ended)
     assert most == 2
     for job in jobs:
         stage.watch(job)
@@ -204,6 +210,26 @@ def test_many_submissions_at_once(idle: Stage, store: Path) -> None:
     for job in taken:
         idle.call(_cancelled(idle, job))
         idle.watch(job)
+
+
+def test_one_submitter_takes_half_of_the_looks(idle: Stage, store: Path) -> None:
+    def look(caller: str) -> Any:
+        return idle.engine.info(str(store), None, "auto", caller=caller)
+
+    async def all_at_once() -> list[Any]:
+        mine = [look("chatty") for _ in range(MOST_OF_ONE + 20)]
+        return await asyncio.gather(*mine, look("another"), return_exceptions=True)
+
+    *mine, another = idle.call(all_at_once())
+    refused = [each for each in mine if isinstance(each, TooMany)]
+    assert 20 - NUMBER <= len(refused) <= 20  # those that are being looked at do not wait
+    assert not isinstance(another, Exception)
+
+
+def test_a_lock_that_cannot_be_made_is_not_waited_for(tmp_path: Path) -> None:
+    lock_of(tmp_path).mkdir()
+    with pytest.raises(LedgerError, match="cannot be made"):
+        wait_until_free(tmp_path)
 
 
 async def _cancelled(idle: Stage, job: str) -> None:

@@ -47,7 +47,8 @@ def test_none_of_them_is_lost(tmp_path: Path) -> None:
         assert {each.status_code for each in answers} == {201, 429}
         assert all(int(each.headers["retry-after"]) >= 1 for each in answers if each.is_error)
         taken = [each.json()["id"] for each in answers if each.is_success]
-        assert len(taken) == len(set(taken)) >= LIMIT
+        assert len(taken) == len(set(taken))
+        assert LIMIT <= len(taken) <= LIMIT + 2  # two have a place to run, and do not wait
         gateway.end(signal.SIGKILL)
         gateway.start()
         assert listed(gateway) == set(taken)
