@@ -56,9 +56,14 @@ class Gateway:
 
     @property
     def cluster_options(self) -> list[str]:
-        """What has another gateway use the embedded cluster of this one."""
+        """What has another gateway use the embedded cluster of this one, once that is there."""
+        address = self.data / "scheduler.json"
+        deadline = time.monotonic() + PATIENCE
+        while not address.exists():  # written last, after the certificates
+            assert time.monotonic() < deadline, self.told()
+            time.sleep(0.05)
         files = [f"--tls-{name}={self.data}/tls/{name}.pem" for name in ("ca", "cert", "key")]
-        return ["--scheduler", str(self.data / "scheduler.json"), *files]
+        return ["--scheduler", str(address), *files]
 
     @property
     def log(self) -> Path:
