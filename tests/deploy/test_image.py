@@ -53,7 +53,8 @@ def test_a_service_may_do_little(name: str) -> None:
 def test_only_the_gateway_is_published_and_to_this_host_alone() -> None:
     published = {name: service(name).get("ports") for name in SERVICES if "ports" in service(name)}
     assert published == {"gateway": ["127.0.0.1:${DHESS_PORT:-8765}:8765"]}
-    assert compose()["networks"]["cluster"] == {"internal": True}
+    inward = {"internal": True, "driver_opts": {"com.docker.network.bridge.inhibit_ipv4": "true"}}
+    assert compose()["networks"]["cluster"] == inward
     networks = {name: service(name).get("networks") for name in SERVICES}
     assert networks["scheduler"] == networks["worker"] == ["cluster"]
     assert {service(name)["network_mode"] for name in ("certificates", "first-token")} == {"none"}
