@@ -18,6 +18,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from dhess import accessor  # noqa: F401  (registers ``da.dhess`` with xarray)
 from dhess.errors import (
     ClusterError,
     DhessError,
@@ -35,13 +36,17 @@ from dhess.errors import (
 )
 from dhess.fields import eigenvalues, gradient, hessian, laplacian, measure
 from dhess.planning import Plan, plan
+from dhess.regions import flat_regions
 from dhess.search import find_minimum
 
 if TYPE_CHECKING:
     from dhess import plot
     from dhess.client import Client
     from dhess.cluster import local_cluster
+    from dhess.critical import critical_points
     from dhess.job import Job
+    from dhess.local import local_model
+    from dhess.sampling import hessian_at, sample
     from dhess.smoothing import smooth
     from dhess.source import open  # noqa: A004
 
@@ -62,25 +67,34 @@ __all__ = [
     "ReadError",
     "SourceError",
     "UnitsWarning",
+    "critical_points",
     "eigenvalues",
     "find_minimum",
+    "flat_regions",
     "gradient",
     "hessian",
+    "hessian_at",
     "laplacian",
     "local_cluster",
+    "local_model",
     "measure",
     "open",
     "plan",
     "plot",
+    "sample",
     "smooth",
 ]
 
 # What needs zarr, distributed, scipy or matplotlib is loaded when it is first asked for.
 _LATER = {
     "Client": "dhess.client",
+    "critical_points": "dhess.critical",
     "open": "dhess.source",
     "Job": "dhess.job",
     "local_cluster": "dhess.cluster",
+    "local_model": "dhess.local",
+    "hessian_at": "dhess.sampling",
+    "sample": "dhess.sampling",
     "smooth": "dhess.smoothing",
 }
 

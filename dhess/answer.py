@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Columns = dict[Hashable, Any]
 
 KINDS: Final = ("minimum", "maximum", "saddle", "degenerate")
+_PLURALS: Final = {"minimum": "minima", "maximum": "maxima", "saddle": "saddles"}
 _DIMS: Final = {
     "value": (),
     "field": (),
@@ -120,18 +121,18 @@ def _columns(
         **rounded,
         "field": given["field"],
         "index": index,
-        "kind": _kinds(eigenvalues, given["noise"]),
+        "kind": kinds_of(eigenvalues, given["noise"]),
         "nan_points": np.array(found.nans),
         **{name: x[index[:, d]] for d, (name, x) in enumerate(coordinates.items())},
     }
 
 
-def _kinds(eigenvalues: Array, noise: Array) -> Array:
+def kinds_of(eigenvalues: Array, noise: Array) -> Array:
     """Classify by the signs of the eigenvalues; one below the rounding has no sign.
 
     Examples
     --------
-    >>> _kinds(np.array([[1.0, 2.0], [-1.0, 2.0], [1e-17, 2.0]]), np.full(3, 1e-15)).tolist()
+    >>> kinds_of(np.array([[1.0, 2.0], [-1.0, 2.0], [1e-17, 2.0]]), np.full(3, 1e-15)).tolist()
     ['minimum', 'saddle', 'degenerate']
     """
     up = (eigenvalues > noise[:, None]).sum(axis=1)
@@ -179,3 +180,16 @@ def _dataset(columns: Columns, array: xr.DataArray, labels: Labels) -> xr.Datase
         kept = array.coords[name].attrs if name in array.coords else {}
         coords[name] = ("rank", columns[name], kept)
     return xr.Dataset(variables, coords, labels.attrs)
+
+
+def counted_kind(count: int, kind: str) -> str:
+    """Write how many points of a kind there are.
+
+    Examples
+    --------
+    >>> counted_kind(1, "saddle"), counted_kind(3, "minimum"), counted_kind(2, "degenerate")
+    ('1 saddle', '3 minima', '2 degenerate points')
+    """
+    plural = _PLURALS.get(kind, f"{kind} points")
+    one = kind if kind in _PLURALS else f"{kind} point"
+    return f"1 {one}" if count == 1 else f"{count:,} {plural}"

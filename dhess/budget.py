@@ -123,13 +123,19 @@ class Blocks:
         return min(self.number, -(-self.number // max(self.counts)))
 
 
-def search_memory(blocks: Blocks, stencil: Stencil, k: int, workers: Workers) -> dict[str, int]:
-    """Return the parts of a worker's peak in a search, in bytes, by name."""
+def search_memory(
+    blocks: Blocks, stencil: Stencil, k: int, workers: Workers, scratch: int = 0
+) -> dict[str, int]:
+    """Return the parts of a worker's peak in a search, in bytes, by name.
+
+    ``scratch`` are the bytes per point that a task holds beside the block.
+    """
     shell = blocks.shell(stencil, 2)
     around = 2 ** blocks.seams(stencil)
     n = len(stencil.axes)
     points = 8 * k * (n * n + n + 5) * 4
-    inside = blocks.nbytes + max(blocks.reading, blocks.computing(stencil)) + shell
+    beside = blocks.computing(stencil) + scratch * math.prod(blocks.points)
+    inside = blocks.nbytes + max(blocks.reading, beside) + shell
     task = max(inside, around * shell + 2 * shell) + points
     waiting = min(blocks.number, 4 * blocks.front) * (shell + points // 4)
     return _parts(task, blocks, workers, {"shells that wait": waiting})

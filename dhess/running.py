@@ -196,6 +196,7 @@ def _on_cluster(
             for future, result in as_completed(futures, with_results=True):
                 if isinstance(result, BaseException):
                     raise _cancelled(attendant) from result
+                future.release()  # the worker need not keep what is here
                 done(where[future.key], result)
     except KilledWorker as error:
         raise KilledWorkerError(

@@ -233,19 +233,30 @@ def _attributes(
     *,
     exclude_edges: bool,
 ) -> dict[str, Any]:
-    source = str(array.encoding.get("source", ""))
-    name = "" if array.name is None else f"::{array.name}"
     return {
         "measure": query.measure.name,
         "k": int(k),
         "exclude_edges": int(exclude_edges),
-        **chosen.describe(grid.names, array.dtype),
+        **options_told(array, grid, chosen),
         "points": int(np.prod([b - a for a, b in query.points], dtype=object)),
+        **origin_told(array),
+    }
+
+
+def options_told(array: xr.DataArray, grid: Grid, chosen: Settings) -> dict[str, Any]:
+    """Return the attributes that tell how the derivatives were taken."""
+    return {
+        **chosen.describe(grid.names, array.dtype),
         **({"note": POLES} if grid.poles else {}),
         **({"smoothed": str(array.attrs["smoothed"])} if "smoothed" in array.attrs else {}),
-        "dhess_version": _version(),
-        "source": source + name if source else "",
     }
+
+
+def origin_told(array: xr.DataArray) -> dict[str, str]:
+    """Return the attributes that tell what made an answer, and of which data."""
+    source = str(array.encoding.get("source", ""))
+    name = "" if array.name is None else f"::{array.name}"
+    return {"dhess_version": own_version(), "source": source + name if source else ""}
 
 
 def _blank(array: xr.DataArray, n: int, query: Query) -> Candidates:
@@ -280,7 +291,8 @@ def _units(
 
 
 @cache
-def _version() -> str:
+def own_version() -> str:
+    """Return the version of dhess that is installed."""
     return version("dhess")
 
 

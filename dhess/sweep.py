@@ -9,7 +9,7 @@ are two tasks per block in any number of dimensions, beside those that merge.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -32,22 +32,104 @@ if TYPE_CHECKING:
     Index = tuple[int, ...]
 
 
+class Wanted(Protocol):
+    """What a sweep takes from its blocks, and how that is put together.
+
+    What it finds is a dataclass, with the fields ``missing`` and ``blocks`` of
+    `dhess.passes.Candidates`.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the tasks are called."""
+
+    @property
+    def k(self) -> int:
+        """How many points a find describes, for the memory that this takes."""
+
+    @property
+    def scratch(self) -> int:
+        """Bytes per point that a task needs beside the data."""
+
+    @property
+    def token(self) -> tuple[object, ...]:
+        """What tells it from others on the same data and stencil."""
+
+    def look(self, stencil: Stencil, blocks: Sequence[Block], known: Sequence[Any] = ()) -> Any:
+        """Return what the points of some blocks hold, together with what is known."""
+
+    def merge(self, parts: Sequence[Any]) -> Any:
+        """Put finds together; their order does not matter."""
+
+    def first(self, found: Any) -> tuple[float, int] | None:
+        """Return a value and its place in C order that tell how it goes, if there are any yet."""
+
+
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What is looked for, as every block needs to know it."""
+    """What is looked for, as every block needs to know it: the points of smallest measure."""
 
     measure: Measure
     k: int
     dtype: np.dtype[Any]
     points: tuple[Range, ...]
     """Ranges of the points that count."""
+    scratch: int = 0
+    """Bytes per point that a task needs beside the data."""
+
+    @property
+    def name(self) -> str:
+        """What the tasks are called."""
+        return f"find-{self.measure.name}"
+
+    @property
+    def token(self) -> tuple[object, ...]:
+        """What tells it from others on the same data and stencil."""
+        return self.measure.name, self.k, self.dtype, self.points
+
+    def look(
+        self, stencil: Stencil, blocks: Sequence[Block], known: Sequence[Candidates] = ()
+    ) -> Candidates:
+        """Return the best points of some blocks and of those known, each with all that is told.
+
+        Only what is among the best of all is described.
+        """
+        table = Table(stencil.restricted(self.measure.need))
+        single = self.dtype == np.float32
+        inside = [replace(block, ranges=counted(block, self.points)) for block in blocks]
+        found = [search(table, b, self.measure.code, self.k, single=single) for b in inside]
+        best = self.merge([each.bare for each in (*known, *found)])
+        kept = best.columns["place"]
+        told = [
+            described(stencil, block, each.among(kept))
+            for block, each in zip(inside, found, strict=True)
+        ]
+        return self.merge([*known, *told])
+
+    def merge(self, parts: Sequence[Candidates]) -> Candidates:
+        """Return the best of several; the order of the parts does not matter."""
+        return Candidates.merge(parts, self.k)
+
+    def first(self, found: Candidates) -> tuple[float, int] | None:
+        """Return the smallest value so far, and its place."""
+        if not len(found.columns["place"]):
+            return None
+        return float(found.columns["value"][0]), int(found.columns["place"][0])
+
+
+def counted(block: Block, points: tuple[Range, ...]) -> tuple[Range, ...]:
+    """Return those of a block's points that count."""
+    return tuple(
+        (max(a, low), min(b, high))
+        for (a, b), (low, high) in zip(block.ranges, points, strict=True)
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What is left of a block: the best of its inner points, and its shell."""
+    """What is left of a block: what its inner points hold, and its shell."""
 
-    best: Candidates
+    best: Any
     shell: Shell
 
     def __sizeof__(self) -> int:
@@ -60,7 +142,7 @@ class Sweep:
 
     stencil: Stencil
     """For everything that is told of a point; the measure's own is a part of it."""
-    query: Query
+    query: Wanted
     layout: Layout
     stored: Stored | None
     """What blocks are read from; None where a graph brings them."""
@@ -75,24 +157,25 @@ def interior(sweep: Sweep, index: Index, data: Array | None = None) -> Part:
         assert sweep.stored is not None
         data, missing = read(sweep.stored, ranges)
     origin = tuple(a for a, _ in ranges)
-    best = _best(sweep, [Block(data, origin, tuple(piece.inner for piece in block))])
+    inner = Block(data, origin, tuple(piece.inner for piece in block))
+    best = sweep.query.look(sweep.stencil, [inner])
     shell = Shell.of(data, ranges, [piece.keep for piece in block])
     return Part(replace(best, missing=missing, blocks=1), shell)
 
 
-def seams(sweep: Sweep, index: Index, parts: Sequence[Part]) -> Candidates:
-    """Search the seams of a block, and return the best of it all.
+def seams(sweep: Sweep, index: Index, parts: Sequence[Part]) -> Any:
+    """Search the seams of a block, and return what all of it holds.
 
     ``parts`` are those of `Layout.before`: the block's own, then those that its seams touch.
     """
     layout = sweep.layout
     block = layout.block(index)
     shells = [
-        _placed(layout, index, at, part.shell)
+        placed(layout, index, at, part.shell)
         for at, part in zip(layout.before(index), parts, strict=True)
     ]
-    slabs = [part for points in _slabs(block) for part in _filled(sweep, block, points, shells)]
-    return _best(sweep, slabs, [parts[0].best])
+    slabs = [part for points in slabs_of(block) for part in _blocks(sweep, block, points, shells)]
+    return sweep.query.look(sweep.stencil, slabs, [parts[0].best])
 
 
 def read(stored: Stored, ranges: tuple[Range, ...]) -> tuple[Array, int]:
@@ -106,7 +189,7 @@ def read(stored: Stored, ranges: tuple[Range, ...]) -> tuple[Array, int]:
     return stored.read(ranges)
 
 
-def _placed(layout: Layout, index: Index, at: Index, shell: Shell) -> Shell:
+def placed(layout: Layout, index: Index, at: Index, shell: Shell) -> Shell:
     """Move the shell of a block that lies over the end of an axis to before its beginning."""
     here, there = layout.block(index), layout.block(at)
     over = [
@@ -116,7 +199,7 @@ def _placed(layout: Layout, index: Index, at: Index, shell: Shell) -> Shell:
     return shell.moved(over) if any(over) else shell
 
 
-def _slabs(block: Sequence[Piece]) -> Iterator[tuple[Range, ...]]:
+def slabs_of(block: Sequence[Piece]) -> Iterator[tuple[Range, ...]]:
     """Return the points of the seams: each once, in slabs across one dimension."""
     swept = [p.inner if p.seam is None else (p.seam[0], max(p.inner[1], p.seam[1])) for p in block]
     for d, piece in enumerate(block):
@@ -124,18 +207,24 @@ def _slabs(block: Sequence[Piece]) -> Iterator[tuple[Range, ...]]:
             yield (*(p.inner for p in block[:d]), piece.seam, *swept[d + 1 :])
 
 
-def _filled(
+def filled(
+    stencil: Stencil, block: Sequence[Piece], points: tuple[Range, ...], shells: Sequence[Shell]
+) -> tuple[Array, tuple[Range, ...]]:
+    """Put together the data around the points of a slab; return them with their ranges."""
+    region = tuple(
+        _around(stencil.along(d), p, r) for d, (p, r) in enumerate(zip(block, points, strict=True))
+    )
+    return joined(shells, region), region
+
+
+def _blocks(
     sweep: Sweep, block: Sequence[Piece], points: tuple[Range, ...], shells: Sequence[Shell]
 ) -> Iterator[Block]:
-    """Put together the data around the points of a slab."""
+    """Return the points of a slab with the data around them, cut where an axis starts over."""
     if any(a >= b for a, b in points):
         return
-    region = tuple(
-        _around(sweep.stencil.along(d), p, r)
-        for d, (p, r) in enumerate(zip(block, points, strict=True))
-    )
-    data = joined(shells, region)
-    for part, shift in _unwrapped(points, sweep.layout.shape):
+    data, region = filled(sweep.stencil, block, points, shells)
+    for part, shift in unwrapped(points, sweep.layout.shape):
         yield Block(data, tuple(a + s for (a, _), s in zip(region, shift, strict=True)), part)
 
 
@@ -147,7 +236,7 @@ def _around(axis: AxisStencil | None, piece: Piece, points: Range) -> Range:
     return (first, last) if piece.seam else (max(first, piece.data[0]), min(last, piece.data[1]))
 
 
-def _unwrapped(
+def unwrapped(
     points: tuple[Range, ...], shape: tuple[int, ...]
 ) -> list[tuple[tuple[Range, ...], tuple[int, ...]]]:
     """Cut ranges that begin below 0 into parts with indices of the array, and by how much moved."""
@@ -155,30 +244,3 @@ def _unwrapped(
     for part, size in zip(points, shape, strict=True):
         found = [((*p, here), (*s, by)) for p, s in found for here, by in turns(part, size)]
     return found
-
-
-def _best(sweep: Sweep, blocks: Sequence[Block], known: Sequence[Candidates] = ()) -> Candidates:
-    """Return the best points of some blocks and of those known, each with all that is told of it.
-
-    Only what is among the best of all is described.
-    """
-    query, stencil = sweep.query, sweep.stencil
-    table = Table(stencil.restricted(query.measure.need))
-    single = query.dtype == np.float32
-    inside = [replace(block, ranges=_counted(block, query)) for block in blocks]
-    found = [search(table, b, query.measure.code, query.k, single=single) for b in inside]
-    best = Candidates.merge([each.bare for each in (*known, *found)], query.k)
-    kept = best.columns["place"]
-    told = [
-        described(stencil, block, each.among(kept))
-        for block, each in zip(inside, found, strict=True)
-    ]
-    return Candidates.merge([*known, *told], query.k)
-
-
-def _counted(block: Block, query: Query) -> tuple[Range, ...]:
-    """Return those of the points that count."""
-    return tuple(
-        (max(a, low), min(b, high))
-        for (a, b), (low, high) in zip(block.ranges, query.points, strict=True)
-    )

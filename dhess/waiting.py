@@ -1,4 +1,8 @@
-"""Notice a cluster whose workers have all stopped: Dask would wait for it for ever."""
+"""Notice workers that Dask has stopped for their memory: it would wait for them for ever.
+
+Workers keep what they have freed (`dhess.cluster` says why), and Dask counts it. One that is paused
+gives it back, and goes on if that was all; where every worker stays paused, the work is given up.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +20,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-EVERY = 5.0
+EVERY = 2.0
 """Seconds between two looks at the workers."""
 
-LOOKS = 6
+LOOKS = 15
 """How often in a row no worker may be able to go on."""
+
+# As text: a function of this module would import all of dhess into a worker that may have no room.
+_GIVE_BACK = """
+import contextlib, ctypes
+with contextlib.suppress(OSError, AttributeError):  # only the C library of GNU can
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+"""
 
 
 def stuck(workers: Mapping[str, Mapping[str, Any]]) -> str | None:
@@ -69,6 +80,10 @@ class Attendant:
                 workers = self.client.scheduler_info(n_workers=-1)["workers"]
             except Exception:  # noqa: BLE001  (who waits for the work hears of it)
                 return
+            paused = [name for name, each in workers.items() if each["status"] == "paused"]
+            if paused:
+                with suppress(Exception):  # a worker that dies meanwhile has given it back
+                    self.client.run(exec, _GIVE_BACK, workers=paused, on_error="ignore")
             why = stuck(workers)
             stuck_for = stuck_for + 1 if why else 0
             empty_for = empty_for + 1 if not workers else 0

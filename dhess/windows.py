@@ -22,18 +22,18 @@ from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 
 from dhess.budget import Blocks, refuse, search_memory, smaller_blocks, stored_blocks, window_blocks
-from dhess.passes import Candidates
 from dhess.pieces import Layout, pieces, turns, windows, with_seams
 from dhess.running import NOBODY, Progress, Workers, run, tell
 from dhess.shapes import by, mega, read_factor
 from dhess.stored import stored_of
-from dhess.sweep import Query, Sweep, interior, seams
+from dhess.sweep import Sweep, interior, seams
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from dhess.stencil import Stencil
     from dhess.stored import Stored
+    from dhess.sweep import Wanted
     from dhess.tables import Range
 
 Key = tuple[Any, ...]
@@ -52,7 +52,7 @@ class Searched:
     stored: Stored | None
     """What ``values`` reads from, if it does nothing but read."""
     stencil: Stencil
-    query: Query
+    query: Wanted
     sizes: tuple[tuple[int, ...], ...]
     """Points of the blocks, per dimension."""
 
@@ -63,19 +63,22 @@ class Searched:
 
     @classmethod
     def of(
-        cls, values: da.Array, stencil: Stencil, query: Query, workers: Workers | None = None
+        cls, values: da.Array, stencil: Stencil, query: Wanted, workers: Workers | None = None
     ) -> Searched:
         """Choose the blocks: those of the array, or better ones where a store takes any."""
         stored = stored_of(values)
         chunks = values.chunks
         if stored is not None:
-            project = partial(search_memory, stencil=stencil, k=query.k, workers=workers or NOBODY)
+            project = partial(
+                search_memory, stencil=stencil, k=query.k, workers=workers or NOBODY,
+                scratch=query.scratch,
+            )  # fmt: skip
             chunks = stored_blocks(stored, chunks, project, workers)
         sizes = tuple(with_seams(each, stencil.along(d)) for d, each in enumerate(chunks))
         return cls(values, stored, stencil, query, sizes, workers)
 
     @classmethod
-    def lazily(cls, values: da.Array, stencil: Stencil, query: Query) -> Searched:
+    def lazily(cls, values: da.Array, stencil: Stencil, query: Wanted) -> Searched:
         """Take the blocks of the graph, so that what else is made of them shares them."""
         sizes = (with_seams(each, stencil.along(d)) for d, each in enumerate(values.chunks))
         return cls(values, None, stencil, query, tuple(sizes))
@@ -103,7 +106,7 @@ class Searched:
         along = self._windows(blocks, workers)
         counts = tuple(max(b - a for a, b in row) for row in along)
         window = replace(blocks, counts=counts)
-        return search_memory(window, self.stencil, self.query.k, workers)
+        return search_memory(window, self.stencil, self.query.k, workers, self.query.scratch)
 
     def refuse(self, dims: Sequence[Hashable]) -> None:
         """Raise InputError if the workers cannot hold it."""
@@ -138,7 +141,7 @@ class Searched:
     @property
     def name(self) -> str:
         """What its tasks are called."""
-        return f"find-{self.query.measure.name}"
+        return self.query.name
 
 
 class Tally:
@@ -146,29 +149,29 @@ class Tally:
 
     def __init__(self, searched: Searched) -> None:
         self.searched = searched
-        self.best: Candidates | None = None
+        self.best: Any = None
         # Keys of its own, so that the same search, run twice at a time, can be stopped once.
         self.run = uuid.uuid4().hex
         self.total = searched.blocks.number
 
-    def add(self, found: Candidates) -> None:
+    def add(self, found: Any) -> None:
         """Count in what a part of the search found."""
         known = [] if self.best is None else [self.best]
-        self.best = Candidates.merge([*known, found], self.searched.query.k)
+        self.best = self.searched.query.merge([*known, found])
 
     @property
     def done(self) -> int:
         """Blocks that are searched."""
-        return 0 if self.best is None else self.best.blocks
+        return 0 if self.best is None else int(self.best.blocks)
 
     def progress(self, window: int, of_windows: int) -> Progress:
         """Return how far it is."""
         value: float | None = None
         index: tuple[int, ...] = ()
-        if self.best is not None and len(self.best.columns["place"]):
-            value = float(self.best.columns["value"][0])
-            place = np.unravel_index(self.best.columns["place"][0], self.searched.values.shape)
-            index = tuple(map(int, place))
+        first = None if self.best is None else self.searched.query.first(self.best)
+        if first is not None:
+            value = first[0]
+            index = tuple(map(int, np.unravel_index(first[1], self.searched.values.shape)))
         nbytes = int(self.searched.values.nbytes)
         share = nbytes * self.done // self.total
         return Progress(self.done, self.total, share, nbytes, window, of_windows, value, index)
@@ -187,7 +190,7 @@ def gather(tally: Tally) -> None:
     tell(tally.progress(1, len(all_windows)))
     for i, window in enumerate(all_windows, 1):
 
-        def done(_: int, found: Candidates, i: int = i) -> None:
+        def done(_: int, found: Any, i: int = i) -> None:
             tally.add(found)
             tell(tally.progress(i, len(all_windows)))
 
@@ -220,7 +223,7 @@ def whole(searched: Searched) -> Delayed:
     level = 0
     while len(keys) > BRANCHES:
         name = f"{searched.name}-merge-{level}-{tokenize(keys[0])}"
-        keys, level = _merge(graph, name, keys, searched.query.k), level + 1
+        keys, level = _merge(graph, name, keys, searched.query), level + 1
     (found,) = _merged(searched, graph, sources, keys)
     return found
 
@@ -232,14 +235,13 @@ def _tasks(
     layout = searched.layout(window)
     query = searched.query
     token = tokenize(
-        searched.values.name, searched.stencil.token, searched.sizes, window,
-        query.measure.name, query.k, query.dtype, query.points, run,
+        searched.values.name, searched.stencil.token, searched.sizes, window, query.token, run,
     )  # fmt: skip
     shared, inside, around = (
         f"{searched.name}-{what}-{token}" for what in ("sweep", "interior", "seams")
     )
     graph: dict[Any, Any] = {shared: Sweep(searched.stencil, query, layout, searched.stored)}
-    sources = [] if searched.stored is not None else [_region(searched.values, layout)]
+    sources = [] if searched.stored is not None else [region_of(searched.values, layout)]
     keys = []
     for index in layout:
         key = (around, *index)
@@ -251,12 +253,12 @@ def _tasks(
 
 
 def _merge(
-    graph: dict[Any, Any], name: str, keys: list[Key], k: int, most: int = BRANCHES
+    graph: dict[Any, Any], name: str, keys: list[Key], query: Wanted, most: int = BRANCHES
 ) -> list[Key]:
     """Add the tasks that merge results, up to so many each, and return their keys."""
     groups = [keys[i : i + most] for i in range(0, len(keys), most)]
     for i, group in enumerate(groups):
-        graph[name, i] = (Candidates.merge, group, k)
+        graph[name, i] = (query.merge, group)
     return [(name, i) for i in range(len(groups))]
 
 
@@ -268,12 +270,12 @@ def _merged(
     most: int = BRANCHES,
 ) -> list[Delayed]:
     name = f"{searched.name}-best-{tokenize(keys[0])}"
-    merged = _merge(graph, name, keys, searched.query.k, most)
+    merged = _merge(graph, name, keys, searched.query, most)
     layers = HighLevelGraph.from_collections(name, graph, dependencies=sources)
     return [Delayed(key, layers, layer=name) for key in merged]
 
 
-def _region(values: da.Array, layout: Layout) -> da.Array:
+def region_of(values: da.Array, layout: Layout) -> da.Array:
     """Return what a window reads, a Dask block for each of its blocks."""
     for d, row in enumerate(layout.pieces):
         spans = [part for part, _ in turns((row[0].data[0], row[-1].data[1]), layout.shape[d])]

@@ -12,12 +12,16 @@ Stored is what can be read without a graph, waiting notices a cluster that has s
 heed Ctrl-C, running is where Dask computes, and the budget what that has memory for. The halo makes
 fields of Dask arrays; fields apply measures to labelled ones. An answer dresses the points that a
 search found in labels, a description is what is told of each, a sweep is the tasks of a search,
-windows are its graph, and the search finds the points. Planning tells what that costs. Smoothing
-makes a field of a field, as a step before. So far the library; then comes the way in (source), the
-way out (sink) and the place to work (cluster), which know labelled arrays but no command. A plot
-draws fields and answers, a report writes answers down. A ledger records what is done of a job, a
-client hands one to a service elsewhere, and a job goes on from its ledger; the service runs those
-of many. The demo uses all of them as a user would, and the command line stands on everything.
+windows are its graph, the search finds the points, and regions are what lies together below a
+threshold; critical points are those between the points where the field is level. A local model is
+the field around one place, on the grid or between its points; differences find the second
+derivatives of a callable, and sampling makes fields of callables.
+Planning tells what a search costs. Smoothing makes a field of a field, as a step before. An
+accessor makes methods of all these. So far the library; then comes the way in (source), the way out
+(sink) and the place to work (cluster), which know labelled arrays but no command. A plot draws
+fields and answers, a report writes answers down. A ledger records what is done of a job, a client
+hands one to a service elsewhere, and a job goes on from its ledger; the service runs those of many.
+The demo uses all of them as a user would, and the command line stands on everything.
 """
 
 from __future__ import annotations
@@ -40,8 +44,10 @@ ORDER = (
     "errors", "options", "units", "grid", "stencil", "kernels", "measures", "tables", "block",
     "jobs", "gaps", "tiles", "passes", "pieces", "shapes", "shell", "stored", "waiting",
     "interrupts", "running",
-    "budget", "halo", "fields", "answer", "description", "sweep", "windows", "search", "planning",
-    "smoothing", "source", "sink", "cluster", "plot", "report", "ledger", "client", "job",
+    "budget", "halo", "fields", "answer", "description", "sweep", "windows", "search",
+    "regions", "critical", "local", "differences",
+    "sampling", "planning", "smoothing", "accessor",
+    "source", "sink", "cluster", "plot", "report", "ledger", "client", "job",
     "service", "demo", "cli",
 )  # fmt: skip
 ROOT = Path(dhess.__file__).parent

@@ -16,7 +16,8 @@ import pytest
 import xarray as xr
 
 from dhess.cli import commands, main
-from dhess.errors import Interrupted
+from dhess.errors import Interrupted, OutputError
+from dhess.sink import check_apart
 from tests.stores import quartic, store
 
 if TYPE_CHECKING:
@@ -115,6 +116,10 @@ OPTIONS = [
     (["--report", "memory://a.html"], ["memory://a.html", "URL", "path"]),
     (["--report", "no/such/folder/a.html"], ["no/such/folder"]),
     (["--report", "a.html", "--json", "a.html"], ["'a.html'", "two outputs"]),
+    (["--report", "a.html", "--performance", "a.html"], ["'a.html'", "two outputs"]),
+    (["--report", "a.pdf"], ["'a.pdf'", "'.pdf'", ".html"]),
+    (["--report", "a"], ["'a'", "no ending", ".html"]),
+    (["--performance", "no/such/folder/a.html"], ["no/such/folder"]),
     (["--plot", "answer.pgn"], ["pgn", "png"]),
     (["--plot", "answer"], ["answer", "png"]),
     (["--json", "no/such/folder/a.json"], ["no/such/folder"]),
@@ -322,13 +327,21 @@ def test_info_of_what_find_refuses_gives_the_reason(
     assert "no derivative along x: coordinate 'x' has duplicate values" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("option", ["--json", "--plot", "--report"])
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ("--json", "a.json"),
+        ("--plot", "a.png"),
+        ("--report", "a.html"),
+        ("--performance", "a.html"),
+    ],
+)
 def test_output_that_exists(
-    option: str, source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    option: str, name: str, source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "answer.png"
+    file = tmp_path / name
     file.write_text("mine")
-    assert str(file) in refused(capsys, "find", source, option, str(file))
+    assert f"output {str(file)!r} exists" in refused(capsys, "find", source, option, str(file))
     assert file.read_text() == "mine"
 
 
@@ -390,6 +403,43 @@ def test_parent_that_is_a_file(
     (tmp_path / "file").write_text("")
     said = refused(capsys, "field", source, "--out", str(tmp_path / "file" / "a.zarr"))
     assert "file" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [
+        (("field",), ("--out", "{}")),
+        (("field",), ("--out", "{}/slope.zarr")),
+        (("regions", "--quantile", "0.1"), ("--out", "{}")),
+        (("regions", "--quantile", "0.1"), ("--json", "{}/zarr.json")),
+        (("find",), ("--report", "{}/page.html")),
+        (("info",), ("--json", "{}/link/zarr.json")),
+    ],
+)
+def test_no_command_writes_over_its_source(
+    command: tuple[str, ...],
+    output: tuple[str, str],
+    source: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (Path(source) / "link").symlink_to(source)
+
+    def files() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in Path(source).rglob("*") if path.is_file()}
+
+    before = files()
+    name, place = output
+    args = [command[0], source, *command[1:], name, place.format(source), "--overwrite"]
+    assert "in each other's way" in refused(capsys, *args)
+    assert files() == before
+
+
+def test_a_pattern_covers_its_folder_and_no_other(tmp_path: Path) -> None:
+    source = str(tmp_path / "run_*.nc")
+    check_apart(tmp_path / "deeper" / "run_1.nc", [source])
+    check_apart(tmp_path / "run.nc", [source])
+    with pytest.raises(OutputError, match="each other's way"):
+        check_apart(tmp_path / "run_1.nc", [source])
 
 
 def test_scheduler_that_does_not_answer(source: str, capsys: pytest.CaptureFixture[str]) -> None:

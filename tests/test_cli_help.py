@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMES = [
-    "demo", "info", "plan", "find", "field", "run", "serve", "token", "submit", "jobs", "show",
-    "result", "cancel", "retry", "delete", "logs", "measures", "completion",
+    "demo", "info", "plan", "find", "regions", "critical", "at", "field", "run", "serve", "token",
+    "submit", "jobs", "show", "result", "cancel", "retry", "delete", "logs", "measures",
+    "completion",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""``--report``: Dask's performance report, whole or absent."""
+"""``--performance``: Dask's performance report, whole or absent."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_report_of_a_search(
 ) -> None:
     """Small data gets a cluster of its own for it."""
     file = tmp_path / "tasks.html"
-    args = ["find", source, "--chunks", "7", "--report", str(file), "--json", "-"]
+    args = ["find", source, "--chunks", "7", "--performance", str(file), "--json", "-"]
     assert main(args) == 0
     out = capsys.readouterr().out
     assert FindReport.model_validate_json(out).answers[0].index == {"y": 8, "x": 13}
@@ -50,7 +50,7 @@ def test_report_of_a_field_replaces_a_file(
 ) -> None:
     file, out = tmp_path / "tasks.html", tmp_path / "o.zarr"
     file.write_text("old")
-    args = ["field", source, "-m", "slope", "--out", str(out), "--chunks", "7", "--report"]
+    args = ["field", source, "-m", "slope", "--out", str(out), "--chunks", "7", "--performance"]
     assert main([*args, str(file), "--overwrite"]) == 0
     assert dhess.open(out).sizes == {"y": 21, "x": 21}
     assert "slope" in page(file)
@@ -62,7 +62,7 @@ def test_report_from_a_cluster_that_runs(
     file = tmp_path / "tasks.html"
     with dhess.local_cluster(1) as client:
         address = client.scheduler.address
-        assert main(["find", source, "--scheduler", address, "--report", str(file)]) == 0
+        assert main(["find", source, "--scheduler", address, "--performance", str(file)]) == 0
     assert "find-hessian_norm-interior-" in page(file)
 
 
@@ -70,7 +70,7 @@ def test_work_that_fails_leaves_no_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = str(store(quartic() * float("nan"), tmp_path / "nan.zarr"))
-    assert main(["find", source, "--report", str(tmp_path / "tasks.html")]) == 1
+    assert main(["find", source, "--performance", str(tmp_path / "tasks.html")]) == 1
     assert "no valid point" in capsys.readouterr().err
     assert [each.name for each in tmp_path.iterdir()] == ["nan.zarr"]
 
@@ -93,7 +93,7 @@ def test_missing_bokeh_is_named(
 
     monkeypatch.setattr("dhess.cli.performance.version", version)
     file = tmp_path / "tasks.html"
-    args = ["find", source, "--report", str(file)]
+    args = ["find", source, "--performance", str(file)]
     if where == "here":
         assert main(args) == 2
     else:
@@ -103,7 +103,7 @@ def test_missing_bokeh_is_named(
     assert out == ""
     assert err.count("\n") == 1
     assert "bokeh" in err
-    assert "dhess[report]'" in err
+    assert "dhess[performance]'" in err
     assert not file.exists()
 
 
@@ -118,7 +118,7 @@ def test_report_that_fails_costs_no_answer(
 
     monkeypatch.setattr("distributed.performance_report.__aexit__", fail)
     file = tmp_path / "tasks.html"
-    assert main(["find", source, "--report", str(file), "--json", "-"]) == 2
+    assert main(["find", source, "--performance", str(file), "--json", "-"]) == 2
     out, err = capsys.readouterr()
     assert FindReport.model_validate_json(out).points == 441
     assert "cannot make a performance report (no canvas)" in err

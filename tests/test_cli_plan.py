@@ -79,6 +79,22 @@ def test_field_is_written(large: str, capsys: pytest.CaptureFixture[str]) -> Non
     assert said["writes"] == "12 GB"
 
 
+@pytest.mark.parametrize(
+    ("task", "work"),
+    [
+        ("find", "search for the smallest hessian_norm"),
+        ("field", "write hessian_norm"),
+        ("regions", "label the regions of low hessian_norm"),
+        ("critical", "search for critical points"),
+    ],
+)
+def test_tasks(task: str, work: str, large: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = printed(capsys, large, "--task", task, "--workers", "2", "--memory-limit", "8GB")
+    assert said["work"] == work
+    assert main(["plan", large, "--task", f"{task}s"]) == 2
+    assert f"task='{task}s' is unknown; did you mean '{task}'?" in capsys.readouterr().err
+
+
 def test_json_is_what_the_library_plans(large: str, capsys: pytest.CaptureFixture[str]) -> None:
     args = (large, "-k", "5", "--dims", "y,x", "--order", "4", "--chunks", "100")
     report = planned(capsys, *args, "--workers", "2", "--memory-limit", "2GB")
@@ -162,7 +178,7 @@ def test_cluster_that_runs_is_asked_for_its_workers(
 
 
 def test_cluster_without_workers(source: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
         assert main(["plan", source, "--scheduler", cluster.scheduler_address]) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)

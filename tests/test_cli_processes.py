@@ -20,8 +20,9 @@ from matplotlib.image import imread
 
 import dhess
 from dhess.cli import main
-from dhess.demo import MAP, MARK, TERRAIN, terrain
-from dhess.report import FindReport
+from dhess.demo import MADE, MAP, MARK, TERRAIN
+from dhess.demo.data import terrain
+from dhess.report import CriticalReport, FindReport
 from tests.stores import quartic, store
 
 if TYPE_CHECKING:
@@ -120,7 +121,10 @@ def _group(pid: int) -> int | None:
     [
         (["field", "--out", "out.zarr", "--json", "out.json"], "tasks"),
         (["find", "--plot", "out.png", "--json", "out.json"], "computing"),
-        (["find", "--workers", "2", "--report", "out.html", "--json", "out.json"], "computing"),
+        (
+            ["find", "--workers", "2", "--performance", "out.html", "--json", "out.json"],
+            "computing",
+        ),
     ],
     ids=["field", "find on threads", "find on processes"],
 )
@@ -163,14 +167,41 @@ def test_interrupted_search_tells_the_best_so_far(
     assert list(folder.iterdir()) == []
 
 
-def test_interrupted_search_prints_a_table_and_keeps_its_json(
+def test_interrupted_critical_tells_the_points_so_far(
+    tmp_path: Path, fresh_process_environment: dict[str, str]
+) -> None:
+    """cos 2πx/50 + cos 2πy/50 is level at all multiples of 25, and nowhere else."""
+    wave = xr.DataArray(np.cos(2 * np.pi * np.arange(1000) / 50), dims="x")
+    da = (wave + wave.rename(x="y")).rename("f").chunk(y=31, x=31)
+    path = str(store(da, tmp_path / "large.zarr"))
+    args = ["critical", path, "--chunks", "31", "--json", "-", "--out", "out.nc"]
+    code, out, err = interrupted(args, tmp_path, fresh_process_environment, "best")
+    assert code == 130, err
+    report = CriticalReport.model_validate_json(out)
+    assert report.partial is not None
+    assert report.partial.endswith(" of 1,089 blocks searched")
+    assert 0 < report.found < 1600
+    for each in report.critical_points:
+        x, y = (float(str(place)) / 25 for place in each.at.values())
+        assert max(abs(x - round(x)), abs(y - round(y))) < 1e-6
+        turns = round(x) % 2 + round(y) % 2
+        assert each.kind == ("maximum", "saddle", "minimum")[turns]
+    assert said(err) == [f"dhess: interrupted; {report.partial}, so the answer is partial"]
+    assert [each.name for each in tmp_path.iterdir()] == ["large.zarr"]
+
+
+def test_interrupted_search_prints_a_table_and_keeps_its_files(
     large: str, tmp_path: Path, fresh_process_environment: dict[str, str]
 ) -> None:
-    args = ["find", large, "--chunks", "31", "--json", "out.json"]
+    args = ["find", large, "--chunks", "31", "--json", "out.json", "--report", "out.html"]
     code, out, err = interrupted(args, tmp_path, fresh_process_environment, "best")
     assert code == 130, err
     report = FindReport.model_validate_json((tmp_path / "out.json").read_text())
-    assert f"partial answer, {report.partial}: smallest value of hessian_norm so far" in out
+    said_so = f"partial answer, {report.partial}: smallest value of hessian_norm so far"
+    assert said_so in out
+    page = (tmp_path / "out.html").read_text(encoding="utf-8")
+    assert said_so in page
+    assert "<img" not in page  # a picture would take as long again
 
 
 @pytest.mark.parametrize("moment", ["1. The", "searched by"])
@@ -191,7 +222,7 @@ def test_interrupted_demo_leaves_only_what_is_whole(
     assert len(said(err)) == 1, err
     assert "interrupted" in err
     left = {each.name for each in (tmp_path / "demo").iterdir()}
-    assert left <= {MARK, TERRAIN, MAP}
+    assert left <= {MARK, TERRAIN, *MADE}
     if TERRAIN in left:
         np.testing.assert_array_equal(dhess.open(tmp_path / "demo" / TERRAIN), terrain())
     if MAP in left:

@@ -98,7 +98,7 @@ def windows_of(job: Job) -> list[Any]:
         ({"source": "a", "resources": {"worker": 2}}, ["'resources.worker'", "'workers'"]),
         ({"source": "a", "k": 0}, ["k=0", "greater than or equal to 1"]),
         ({"source": "a", "k": True}, ["k=True"]),
-        ({"source": "a", "task": "regions"}, ["task='regions'", "'find' or 'field'"]),
+        ({"source": "a", "task": "peaks"}, ["task='peaks'", "'regions' or 'critical'"]),
         ({"source": "a", "order": 3}, ["order=3", "2, 4, 6 or 8"]),
         ({"source": "a", "measure": "slop"}, ["'slop'", "'slope'"]),
         ({"source": "a", "version": 2}, ["version=2"]),

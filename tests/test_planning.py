@@ -15,6 +15,9 @@ import xarray as xr
 import zarr
 
 import dhess
+from dhess.critical import Asked
+from dhess.options import settings
+from dhess.regions import Question
 from dhess.windows import parts
 
 from .test_fields import FIELDS, random
@@ -115,6 +118,38 @@ def test_tasks_of_a_search(tmp_path: Path, ndim: int, blocks: int, layout: str) 
     assert plan.tasks <= tasks_of_windows(own, **options) <= plan.tasks + 1
 
 
+def tasks_of_others(task: str, data: xr.DataArray, options: dict[str, Any]) -> int:
+    """Tasks of a search for regions or critical points, window by window."""
+    if task == "critical":
+        whole = Asked.of(data, 1e-9, settings(**options)).searched()
+        return sum(tasks(parts(whole, window)) for window in itertools.product(*whole.along))
+    question = Question.of(data, "hessian_norm", settings(**options), full=False)
+    labelled = question.labelled(question.searched(None), 1.0)
+    along = itertools.product(*labelled.searched.along)
+    return sum(tasks(labelled.parts(window, "")) for window in along)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("task", ["regions", "critical"])
+def test_tasks_of_regions_and_critical_points(tmp_path: Path, layout: str, task: str) -> None:
+    """Regions take a task more for each block, and two where others need its rim or its faces."""
+    array = random((20, 20, 20), "zyx")
+    options = chosen(layout, array)
+    opened = dhess.open(write(array, tmp_path / "f.zarr", (5, 5, 5)), chunks=5)
+    for most in (7, 10_000):
+        with sizes(most):
+            plan = dhess.plan(opened, task=task, **WHERE, **options)
+            assert plan.work == task
+            assert plan.measure == ("" if task == "critical" else "hessian_norm")
+            assert plan.blocks == 64
+            assert plan.tasks == tasks_of_others(task, opened, options)
+            assert (plan.windows > 1) == (most == 7)
+    own = opened * 2
+    plan = dhess.plan(own, task=task, **WHERE, **options)
+    assert plan.tasks <= tasks_of_others(task, own, options) <= plan.tasks + 1
+    assert dhess.plan(array, task=task, **WHERE).blocks == 1
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", ["slope", "hessian_norm", "hessian"])
 @pytest.mark.parametrize(("ndim", "blocks"), [(2, 5), (3, 4), (4, 3)])
@@ -177,6 +212,40 @@ def test_bytes_of_a_search(
     assert plan.read_ratio == pytest.approx(plan.bytes_read / array.nbytes, abs=1e-6)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("most", [4, 10_000])
+@pytest.mark.parametrize("task", ["regions", "critical"])
+def test_bytes_of_regions_and_critical_points(
+    tmp_path: Path, reads: Counter[str], most: int, layout: str, task: str
+) -> None:
+    array, kept = random((24, 21, 18), "zyx"), (6, 6, 6)
+    options = chosen(layout, array)
+    opened = dhess.open(write(array, tmp_path / "f.zarr", kept), chunks=(5, 7, 12))
+    reads.clear()
+    with sizes(most, 8 * 6**3 * 4):
+        plan = dhess.plan(opened, task=task, **WHERE, **options)
+        assert not reads
+        if task == "critical":
+            dhess.critical_points(opened, **options)
+        else:
+            dhess.flat_regions(opened, threshold=0.1, **options)
+    assert bytes_read(reads, array.shape, kept) == plan.bytes_read
+
+
+def test_what_is_no_task() -> None:
+    array = random((24, 20), "yx")
+    with pytest.raises(dhess.InputError) as caught:
+        dhess.plan(array, task="critcal")
+    one_sentence(caught.value, "task='critcal'", "'critical'")
+    with pytest.raises(dhess.InputError) as caught:
+        dhess.plan(array, task="regions", field=True)
+    one_sentence(caught.value, "field=True", "'regions'", "leave one of them out")
+    assert dhess.plan(array, task="field") == dhess.plan(array, field=True)
+    with pytest.raises(dhess.InputError) as caught:
+        dhess.plan(array, task="critical", scheme="iterated")
+    one_sentence(caught.value, "scheme='iterated'")
+
+
 @pytest.mark.parametrize("blocks", [None, (12, 12, 12), (5, 7, 12), (4, 9, 3)])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_bytes_of_a_field(tmp_path: Path, reads: Counter[str], blocks: Any, layout: str) -> None:
@@ -210,23 +279,23 @@ def test_an_array_in_memory_is_one_block() -> None:
 # ------------------------------------------------------------------------------- memory and advice
 
 
-@pytest.mark.parametrize("field", [False, True])
-def test_what_cannot_fit_and_what_would(tmp_path: Path, field: bool) -> None:
+@pytest.mark.parametrize("task", ["find", "field", "regions", "critical"])
+def test_what_cannot_fit_and_what_would(tmp_path: Path, task: str) -> None:
     path = tmp_path / "f.zarr"
     cube(path)
     whole = dhess.open(path, chunks=-1)
-    plan = dhess.plan(whole, field=field, workers=1, memory_limit="600MB")
+    plan = dhess.plan(whole, task=task, workers=1, memory_limit="600MB")
     assert plan.fits is False
     assert plan.peak_memory > 4 * 512**3
     assert plan.chunks is not None
     assert all(n % 64 == 0 for n in plan.chunks.values())
     again = dhess.plan(
-        dhess.open(path, chunks=plan.chunks), field=field, workers=1, memory_limit="600MB"
+        dhess.open(path, chunks=plan.chunks), task=task, workers=1, memory_limit="600MB"
     )
     assert again.fits is True
     assert again.block == plan.chunks
     assert again.peak_memory <= 0.7 * 600e6
-    free = dhess.plan(dhess.open(path), field=field, workers=1, memory_limit="600MB")
+    free = dhess.plan(dhess.open(path), task=task, workers=1, memory_limit="600MB")
     assert free.fits is True
 
 

@@ -6,7 +6,6 @@ import io
 import sys
 from typing import TYPE_CHECKING, Any
 
-import dask
 import numpy as np
 import pytest
 import xarray as xr
@@ -18,7 +17,7 @@ from dhess import plot
 from dhess.errors import GridError, InputError, OutputError
 from dhess.plot import draw
 from dhess.plot.options import options_of
-from dhess.plot.picture import PIXELS, closest, pictures, thin
+from dhess.plot.picture import closest, pictures
 from tests.stores import quartic, quartic_nd
 
 if TYPE_CHECKING:
@@ -228,11 +227,21 @@ def test_threshold_and_arrows_take_the_same_options() -> None:
         plot.map(da, period={"x": 3})
 
 
-@pytest.mark.parametrize("size", [3, 10, 57, 400])
-def test_arrows_stay_readable_at_any_size(size: int) -> None:
-    da = xr.DataArray(np.random.default_rng(0).random((size, 2 * size)), dims=("y", "x"))
-    quiver = next(c for c in plot.map(da).axes[0].collections if type(c).__name__ == "Quiver")
-    assert 2 <= np.unique(quiver.X).size <= 30  # type: ignore[attr-defined]
+@pytest.mark.parametrize(
+    "shape", [(3, 6), (10, 20), (57, 114), (400, 800), (1500, 3000), (3, 5000), (4000, 12)]
+)
+def test_arrows_stay_readable_at_any_size(shape: tuple[int, int]) -> None:
+    """There are some to look at, and none is so long that it reaches its neighbours."""
+    da = xr.DataArray(np.random.default_rng(0).random(shape), dims=("y", "x"))
+    figure = plot.map(da)
+    drawn(figure)
+    quiver = quiver_of(figure)
+    assert 2 <= np.unique(quiver.X).size <= 30
+    assert 1 <= np.unique(quiver.Y).size <= 30
+    ax = figure.axes[0]
+    apart = np.diff(ax.transData.transform([(x, 0) for x in np.unique(quiver.X)])[:, 0]).min()
+    longest = np.hypot(quiver.U, quiver.V).max() / quiver.scale * ax.bbox.width
+    assert longest <= apart
 
 
 def test_flat_field_and_nan_field_can_be_drawn() -> None:
@@ -345,26 +354,6 @@ def test_transposed_answer_is_drawn_in_its_place() -> None:
     figure = plot.answer(da, dhess.find_minimum(da))
     assert figure.axes[0].get_xlabel() == "northing [m]"
     assert is_red(figure, 0, -0.2, 0.3)
-
-
-def big() -> xr.DataArray:
-    chunks = (500, 500)
-    data = dask.array.random.default_rng(0).random((PIXELS * 3, PIXELS * 2 + 7), chunks=chunks)
-    return xr.DataArray(data, dims=("y", "x"), name="big")
-
-
-def test_thin_keeps_every_point_and_stays_lazy(lazy_only: None) -> None:
-    small = thin(big(), "min")
-    assert small.shape == (PIXELS, 669)
-    assert dask.is_dask_collection(small.data)
-
-
-def test_thin_takes_the_minimum_of_each_block() -> None:
-    da = big()
-    values = da.values
-    np.testing.assert_array_equal(thin(da, "min").values[4, 5], values[12:15, 15:18].min())
-    np.testing.assert_array_equal(thin(da, "min").values[4, -1], values[12:15, 2004:].min())
-    assert thin(da, "min").min() == values.min()
 
 
 def test_closest_marks_one_point_per_block_below_the_threshold() -> None:

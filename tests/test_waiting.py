@@ -55,6 +55,10 @@ builtins.held_for_a_test = numpy.ones(room, dtype="u1")
 """
 
 
+FREE = HOLD.replace("builtins.held_for_a_test =", "held =") + "del held"
+"""The same, and freed at once: the process keeps it, and Dask counts it."""
+
+
 def search(data: xr.DataArray, _: Path) -> None:
     dhess.find_minimum(data)
 
@@ -77,6 +81,18 @@ def test_workers_that_are_full_of_other_things(
             work(data, tmp_path / "out.zarr")
     one_sentence(caught.value, "paused every worker", "of its 1000MB", "chunks=")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_workers_that_are_full_of_what_was_freed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They give it back, and go on."""
+    monkeypatch.setattr("dhess.waiting.EVERY", 0.3)
+    data = xr.DataArray(np.arange(400.0).reshape(20, 20) ** 2, dims=["y", "x"], name="f").chunk(10)
+    with dhess.local_cluster(1, memory_limit=LIMIT) as client:
+        client.run(exec, FREE.format(share=0.87, limit=LIMIT))
+        while client.scheduler_info()["workers"].popitem()[1]["status"] != "paused":
+            pass
+        found = dhess.find_minimum(data)
+    xr.testing.assert_identical(found, dhess.find_minimum(data.compute()))
 
 
 def test_a_cluster_without_workers_is_waited_for(

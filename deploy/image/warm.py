@@ -13,7 +13,8 @@ import numpy as np
 import xarray as xr
 
 import dhess
-from dhess.demo import CHUNK, terrain
+from dhess.demo.data import terrain
+from dhess.demo.parts import CHUNK
 from dhess.sink import write_field
 
 WIDTHS = ("float32", "float64")
@@ -38,6 +39,9 @@ def use(data: xr.DataArray, **options: str) -> None:
         dhess.measure(each, "hessian_spectral", **options)
         for field in (dhess.gradient, dhess.hessian, dhess.eigenvalues):
             field(each, **options)
+        dhess.flat_regions(each, quantile=0.5, labels=True, **options)
+        dhess.critical_points(each, **options)
+        dhess.local_model(each, {"lat": 40.5, "lon": 10.5}, **options)
 
 
 def main() -> None:

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dhess.cli.at import at
 from dhess.cli.completion import completion
+from dhess.cli.critical import critical
 from dhess.cli.demo import demo
 from dhess.cli.field import field
 from dhess.cli.find import find
@@ -24,6 +26,7 @@ from dhess.cli.info import info
 from dhess.cli.logs import shown_log
 from dhess.cli.measures import measures
 from dhess.cli.plan import plan
+from dhess.cli.regions import regions
 from dhess.cli.remote import COMMANDS as REMOTE
 from dhess.cli.run import run
 from dhess.cli.serve import serve
@@ -87,6 +90,9 @@ Examples:
   dhess info run.zarr::temperature
   dhess plan run.zarr::temperature --workers 4
   dhess find run.zarr::temperature --k 5
+  dhess regions run.zarr::temperature --quantile 0.01
+  dhess critical run.zarr::temperature --plot places.png
+  dhess at run.zarr::temperature y=0.5 x=1.25
   dhess find sst.nc --geometry sphere --period lon=360 --nan adapt
   dhess field run.zarr::temperature --measure slope --out slope.zarr
   dhess run flattest.toml
@@ -119,7 +125,10 @@ def commands(ctx: click.Context, verbose: bool) -> None:
     ctx.with_resource(shown_log(verbose=verbose))
 
 
-for _command in (demo, info, plan, find, field, run, serve, token, *REMOTE, measures, completion):
+for _command in (
+    demo, info, plan, find, regions, critical, at, field, run, serve, token, *REMOTE, measures,
+    completion,
+):  # fmt: skip
     commands.add_command(_command)
 
 

@@ -45,10 +45,12 @@ class Place:
 
 
 @contextmanager
-def computing(place: Place, nbytes: int, what: str, *, report: str | None = None) -> Iterator[Any]:
+def computing(
+    place: Place, nbytes: int, what: str, *, performance: str | None = None
+) -> Iterator[Any]:
     """Have Dask compute at a place: hand out the client of the cluster, none for threads.
 
-    With *report*, Dask's performance report of the work goes to that file; *what* is its name.
+    With *performance*, Dask's performance report of the work goes to that file; *what* is its name.
 
     Raises
     ------
@@ -60,17 +62,17 @@ def computing(place: Place, nbytes: int, what: str, *, report: str | None = None
     from dhess.cli.performance import check_bokeh, reporting
 
     check_place(place)
-    if report is not None and place.scheduler is None:
+    if performance is not None and place.scheduler is None:
         check_bokeh()
     with ExitStack() as stack:
-        if report is None and place.in_threads(nbytes):
+        if performance is None and place.in_threads(nbytes):
             log.info("computing in threads of this process")
             yield None
             return
         client = stack.enter_context(cluster(place))
         _tell_workers(client)
-        if report is not None:
-            stack.enter_context(reporting(client, report, what))
+        if performance is not None:
+            stack.enter_context(reporting(client, performance, what))
         yield client
 
 

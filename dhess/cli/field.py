@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dhess.cli.options import Job, job_options, measure_names
-from dhess.cli.outputs import check_files, emit, json_option, report_option, warn_missing
+from dhess.cli.outputs import check_files, emit, json_option, performance_option, warn_missing
 from dhess.cli.project import tell_plan
 from dhess.errors import InputError, suggest
 
@@ -29,7 +29,7 @@ Examples:
   dhess field run.zarr::temperature --measure gradient --out gradient.zarr
   dhess field dem.nc --dims y,x --measure hessian --out hessian.zarr --overwrite
   dhess field sst.nc -m slope --dims lat,lon --geometry sphere --nan adapt --out slope.zarr
-  dhess field 'run_*.nc::T' -m slope --dims y,x --out slope.zarr --workers 4 --report tasks.html
+  dhess field 'run_*.nc::T' -m slope --dims y,x --out slope.zarr --performance tasks.html
   dhess field run.zarr -m gradient --order 6 --datetime-unit h --out gradient.zarr
   dhess field dem.nc -m laplacian --smooth x=90,y=90 --out laplacian.zarr""",
 )
@@ -39,14 +39,14 @@ Examples:
     help="What to write: a measure (see 'dhess measures'), gradient, hessian or eigenvalues.",
 )  # fmt: skip
 @click.option("--out", required=True, metavar="OUT.zarr", help="The new Zarr store.")
-@report_option
+@performance_option
 @json_option
 @job_options
 def field(
     job: Job,
     measure: str,
     out: str,
-    report_file: str | None,
+    performance_file: str | None,
     json_file: str | None,
     overwrite: bool,
 ) -> None:
@@ -59,10 +59,10 @@ def field(
     from dhess.report import FieldReport
     from dhess.sink import write_field
 
-    check_files(json_file, out, report_file, overwrite=overwrite)
+    check_files(json_file, out, performance_file, overwrite=overwrite, source=job.source)
     function = _function(measure)
     da = job.open()
-    with job.running(da, "field", report=report_file) as client:
+    with job.running(da, "field", performance=performance_file) as client:
         tell_plan(job, da, measure, client, field=True)
         lazy = function(da, **job.options)
         write_field(lazy, out, overwrite=overwrite)

@@ -11,15 +11,18 @@ from dhess.cli.outputs import (
     check_files,
     emit,
     json_option,
+    performance_option,
     report_option,
     single_file,
     warn_missing,
 )
-from dhess.cli.project import tell_plan
+from dhess.cli.project import project, tell_plan
 from dhess.errors import Interrupted
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from dhess.report import FindReport
 
 
 @click.command(
@@ -33,7 +36,8 @@ Examples:
   dhess find sst.nc --geometry sphere --period lon=360 --nan adapt --dims lat,lon
   dhess find run.zarr --order 4 --datetime-unit h --scale time=6,x=1000,y=1000
   dhess find dem.nc --smooth x=90,y=90 --measure slope --plot level.png
-  dhess find big.zarr --workers 8 --memory-limit 4GB --report tasks.html
+  dhess find dem.nc --k 5 --report flattest.html
+  dhess find big.zarr --workers 8 --memory-limit 4GB --performance tasks.html
   dhess find big.zarr --scheduler tcp://127.0.0.1:8786
   dhess find dem.nc --json - | python -m json.tool""",
 )
@@ -58,6 +62,7 @@ Examples:
     help="Draw the answer: .png, .pdf or .svg.",
 )  # fmt: skip
 @report_option
+@performance_option
 @json_option
 @job_options
 def find(
@@ -67,6 +72,7 @@ def find(
     exclude_edges: bool,
     plot_file: str | None,
     report_file: str | None,
+    performance_file: str | None,
     json_file: str | None,
     overwrite: bool,
 ) -> None:
@@ -78,31 +84,38 @@ def find(
     shows the best so far, and says how much was searched.
     """
     from dhess import plot
-    from dhess.cli.describing import titled
-    from dhess.cli.progress import counting, searching
+    from dhess.cli.describing import drawn, write_answer
+    from dhess.cli.progress import searching
+    from dhess.report.html import find_page
     from dhess.search import find_minimum
 
-    check_files(json_file, plot_file, report_file, overwrite=overwrite)
-    if plot_file is not None:
-        plot.check_format(plot_file)
+    check_files(
+        json_file, plot_file, report_file, performance_file, overwrite=overwrite, source=job.source
+    )
+    if plot_file is not None or report_file is not None:
+        plot.check_format(plot_file or "in a page.png")
     da = job.open()
-    with job.computing(da, "find", report=report_file) as client:
+    with job.computing(da, "find", performance=performance_file) as client:
         tell_plan(job, da, measure, client, k=k)
+        plan = None if report_file is None else project(job, da, measure, client, k=k)
         try:
             with searching("find"):
                 result = find_minimum(da, measure, k=k, exclude_edges=exclude_edges, **job.options)
         except Interrupted as stop:
-            _tell(stop.partial, json_file)
+            partial = _tell(stop.partial, json_file)
+            write_answer(report_file, find_page, partial, None, plan)
             raise
-        if plot_file is not None:
-            with counting(client, "plot"):
-                plot.answer(titled(da), result, path=plot_file)
-        _tell(result, json_file)  # before the report is made, which may fail
+        figure = None
+        if plot_file is not None or report_file is not None:
+            figure = drawn(da, result, client, plot_file)
+        report = _tell(result, json_file)  # before the page is made, which may fail
+        write_answer(report_file, find_page, report, figure, plan)
 
 
-def _tell(result: xr.Dataset, json_file: str | None) -> None:
+def _tell(result: xr.Dataset, json_file: str | None) -> FindReport:
     from dhess.report import FindReport
 
     report = FindReport.from_dataset(result)
     warn_missing(report)
     emit(report, json_file)
+    return report

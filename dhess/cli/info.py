@@ -32,7 +32,7 @@ def info(job: Job, nan_share: bool, json_file: str | None, overwrite: bool) -> N
     """
     from dhess.report import InfoReport
 
-    check_files(json_file, overwrite=overwrite)
+    check_files(json_file, overwrite=overwrite, source=job.source)
     da = job.open()
     share = None
     if nan_share:

@@ -46,18 +46,20 @@ class Job:
         return prepared(self.source, self.options, self.chunks, self.sel, self.smooth)
 
     def computing(
-        self, da: xr.DataArray, label: str, *, report: str | None = None
+        self, da: xr.DataArray, label: str, *, performance: str | None = None
     ) -> AbstractContextManager[Any]:
         """Have what is computed inside run at the place that was asked for."""
         what = f"dhess {label} {da.encoding['source']}"  # not as typed: a URL may have a password
-        return computing(self.place, da.nbytes, what, report=report)
+        return computing(self.place, da.nbytes, what, performance=performance)
 
     @contextmanager
-    def running(self, da: xr.DataArray, label: str, *, report: str | None = None) -> Iterator[Any]:
+    def running(
+        self, da: xr.DataArray, label: str, *, performance: str | None = None
+    ) -> Iterator[Any]:
         """Have it run there, and show how many tasks are done."""
         from dhess.cli.progress import counting
 
-        with self.computing(da, label, report=report) as client, counting(client, label):
+        with self.computing(da, label, performance=performance) as client, counting(client, label):
             yield client
 
 

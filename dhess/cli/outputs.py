@@ -10,12 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dhess.errors import DhessWarning, OutputError
+from dhess.errors import DhessWarning, InputError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dhess.report import FieldReport, FindReport, Report
+    import xarray as xr
+
+    from dhess.report import (
+        AtReport,
+        CriticalReport,
+        FieldReport,
+        FindReport,
+        RegionsReport,
+        Report,
+    )
 
 PIPE_WIDTH = 240
 """Columns of a table that does not go to a terminal: wide enough that no row is folded."""
@@ -35,9 +44,27 @@ def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
 def report_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--report``."""
     return click.option(
-        "--report", "report_file", metavar="FILE", callback=single_file,
-        help="Write Dask's performance report of the work, an HTML page; needs dhess[report].",
+        "--report", "report_file", metavar="FILE.html", callback=_page,
+        help="Write one HTML page: the question, the answer, pictures, the plan and all options.",
     )(function)  # fmt: skip
+
+
+def performance_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--performance``."""
+    return click.option(
+        "--performance", "performance_file", metavar="FILE.html", callback=single_file,
+        help="Write Dask's performance report of the work, an HTML page; needs dhess[performance].",
+    )(function)  # fmt: skip
+
+
+def _page(context: click.Context, option: click.Parameter, path: str | None) -> str | None:
+    """Refuse what is no single local file, and what is no page."""
+    path = single_file(context, option, path)
+    if path is not None:
+        from dhess.report.html import check_page
+
+        check_page(path)
+    return path
 
 
 def single_file(_: click.Context, __: click.Parameter, path: str | None) -> str | None:
@@ -55,15 +82,16 @@ def single_file(_: click.Context, __: click.Parameter, path: str | None) -> str 
     return path
 
 
-def check_files(*paths: str | None, overwrite: bool = False) -> None:
-    """Refuse, before any work, a file that exists or whose folder cannot be written.
+def check_files(*paths: str | None, overwrite: bool = False, source: str | None = None) -> None:
+    """Refuse, before any work, a file that exists, cannot be written, or is the source itself.
 
     Raises
     ------
     OutputError
         For the first such file.
     """
-    from dhess.sink import check_output
+    from dhess.sink import check_apart, check_output
+    from dhess.source import split_source
 
     files = [path for path in paths if path is not None and path != "-"]
     places = [Path(path).expanduser().resolve() for path in files]
@@ -71,6 +99,8 @@ def check_files(*paths: str | None, overwrite: bool = False) -> None:
         if places.count(place) > 1:
             raise OutputError(f"{path!r} is named for two outputs; give each a name of its own")
         check_output(path, overwrite=overwrite)
+        if source is not None:
+            check_apart(path, [split_source(source)[0]])
 
 
 def emit(report: Report, json_file: str | None) -> None:
@@ -114,7 +144,41 @@ def say(what: Any) -> None:
     sys.stdout.flush()
 
 
-def warn_missing(report: FindReport | FieldReport) -> None:
+def check_netcdf(out: str | None) -> None:
+    """Refuse, before any work, a file that cannot be written as NetCDF.
+
+    Raises
+    ------
+    OutputError
+        Its name does not end in .nc.
+    InputError
+        h5netcdf is missing.
+    """
+    if out is None:
+        return
+    if Path(out).suffix != ".nc":
+        raise OutputError(f"--out {out!r} is written as NetCDF; give it a name that ends in .nc")
+    try:
+        import h5netcdf  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"--out {out!r} is a NetCDF file, which needs h5netcdf; install dhess[netcdf]"
+        ) from error
+
+
+def write_netcdf(result: xr.Dataset, out: str | None) -> None:
+    """Write an answer as a NetCDF file, if one is asked for."""
+    if out is None:
+        return
+    from dhess.sink import whole_file
+
+    with whole_file(out) as file:
+        result.to_netcdf(file, engine="h5netcdf")
+
+
+def warn_missing(
+    report: FindReport | FieldReport | AtReport | RegionsReport | CriticalReport,
+) -> None:
     """Say on stderr that the store lacks chunks."""
     if report.missing_chunks:
         sentence = f"{report.source} lacks {report.missing_text}"

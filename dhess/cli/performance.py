@@ -26,7 +26,7 @@ def check_bokeh() -> None:
         version("bokeh")
     except PackageNotFoundError as error:
         raise InputError(
-            "--report needs bokeh, which is not installed: pip install 'dhess[report]'"
+            "--performance needs bokeh, which is not installed: pip install 'dhess[performance]'"
         ) from error
 
 
@@ -74,5 +74,5 @@ def reporting(client: Any, path: str, what: str) -> Iterator[None]:
 def _cannot(client: Any, error: Exception) -> ClusterError:
     return ClusterError(
         f"the scheduler at {client.scheduler.address!r} cannot make a performance report "
-        f"({line(error)}); install 'dhess[report]' there, or leave --report out"
+        f"({line(error)}); install 'dhess[performance]' there, or leave --performance out"
     )

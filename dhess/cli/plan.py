@@ -1,4 +1,4 @@
-"""``dhess plan``: what a search or a field would take, before anything runs."""
+"""``dhess plan``: what a search, a field, regions or critical points would take, before it runs."""
 
 from __future__ import annotations
 
@@ -19,20 +19,26 @@ from dhess.errors import ClusterError, InputError
 Examples:
   dhess plan run.zarr::temperature
   dhess plan big.zarr --workers 8 --memory-limit 4GB --read-rate measure
-  dhess plan big.zarr --field --measure slope --read-rate 500MB
+  dhess plan big.zarr --task field --measure slope --read-rate 500MB
+  dhess plan big.zarr --task critical --dims y,x
   dhess plan big.zarr --scheduler tcp://127.0.0.1:8786 --json -
   dhess plan 'run_*.nc::T' --dims y,x --chunks time=24,y=256,x=256""",
 )
 @click.option(
     "-m", "--measure", default="hessian_norm", show_default=True, metavar="NAME",
     shell_complete=lambda *_: [*measure_names(), *TENSORS],
-    help="As for 'dhess find', or with --field as for 'dhess field'.",
+    help="As for 'dhess find', or as for the command that --task names.",
 )  # fmt: skip
 @click.option(
     "-k", "--k", type=int, default=1, show_default=True, metavar="N",
     help="How many points to find.",
 )  # fmt: skip
-@click.option("--field", is_flag=True, help="Plan 'dhess field' instead of 'dhess find'.")
+@click.option(
+    "--task", default="find", show_default=True, metavar="NAME",
+    shell_complete=lambda *_: ["find", "field", "regions", "critical"],
+    help="Which command to plan: find, field, regions or critical.",
+)  # fmt: skip
+@click.option("--field", is_flag=True, help="The same as --task field.")
 @click.option(
     "--read-rate", metavar="500MB|measure", callback=rate,
     help="Estimate the time, from the bytes that one thread reads and computes in a second; "
@@ -44,12 +50,13 @@ def plan(
     job: Job,
     measure: str,
     k: int,
+    task: str,
     field: bool,
     read_rate: float | str | None,
     json_file: str | None,
     overwrite: bool,
 ) -> None:
-    """Tell what 'dhess find SRC' would take, or 'dhess field SRC': tasks, bytes, memory, time.
+    """Tell what 'dhess find SRC' would take, or another --task: tasks, bytes, memory, time.
 
     Nothing is searched or written, and no cluster is started: --workers and --memory-limit say
     what there would be. With --scheduler, the cluster that runs there is asked for its workers.
@@ -60,10 +67,10 @@ def plan(
     """
     from dhess.report import PlanReport
 
-    check_files(json_file, overwrite=overwrite)
+    check_files(json_file, overwrite=overwrite, source=job.source)
     check_place(job.place)
     da = job.open()
-    work = {"k": k, "field": field, "rate": read_rate}
+    work = {"task": task, "k": k, "field": field, "rate": read_rate}
     if job.place.scheduler is None:
         found = project(job, da, measure, **work)
     else:

@@ -30,7 +30,7 @@ Examples:
 \b
 A job file:
   source = "run.zarr::temperature"
-  task = "find"              # or "field"
+  task = "find"              # or "field", "regions", "critical"
   measure = "slope"
   k = 5
   output = "flattest.json"   # or .nc; of a field a .zarr
@@ -66,7 +66,7 @@ def run(
     json_file: str | None,
     overwrite: bool,
 ) -> None:
-    """Run the search or the field that JOB.toml describes, or what is left of it.
+    """Run what JOB.toml describes, a search or a field, or what is left of it.
 
     Each window that is done is recorded in a ledger beside the output. Whatever ends the run
     (Ctrl-C, a lost cluster, a power failure), the same command goes on from there.
@@ -107,10 +107,11 @@ def _ended_in_order() -> Iterator[None]:
 
 
 def _report(spec: JobSpec, result: xr.Dataset | xr.DataArray) -> Any:
-    from dhess.report import FieldReport, FindReport
+    from dhess.job.outputs import report_of
+    from dhess.report import FieldReport
 
-    if spec.task == "find":
-        return FindReport.from_dataset(cast("xr.Dataset", result))
+    if spec.task != "field":
+        return report_of(cast("xr.Dataset", result))
     source = spec.source if isinstance(spec.source, str) else spec.source[0]
     field = cast("xr.DataArray", result)
     return FieldReport.from_array(field, field=spec.measure, source=source, out=str(spec.output))

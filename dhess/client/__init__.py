@@ -185,7 +185,7 @@ class Client:
         return self._bytes(path_of(job, "result.nc"), "application/x-netcdf", None)
 
     def result_dataset(self, job: str) -> xr.Dataset:
-        """Return what a search found, as `dhess.find_minimum` returns it; needs h5netcdf."""
+        """Return what a search found, as its function in Python returns it; needs h5netcdf."""
         import xarray as xr
 
         if find_spec("h5netcdf") is None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dhess.options import Settings
 
-__all__ = ["Axis", "Grid", "Parallels"]
+__all__ = ["Axis", "Grid", "Parallels", "check_data"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ class Grid:
         >>> [axis.step for axis in Grid.of(da, settings()).axes]
         [1.0, 0.5]
         """
-        _check_data(da)
+        check_data(da)
         names = settings.dims if settings.dims is not None else da.dims
         scale = {} if isinstance(settings.scale, str) else settings.scale
         _check_names(da, (*names, *settings.spacing, *settings.period, *scale))
@@ -153,7 +153,8 @@ def _check_among(option: str, given: Iterable[Hashable], names: tuple[Hashable, 
             )
 
 
-def _check_data(da: xr.DataArray) -> None:
+def check_data(da: xr.DataArray) -> None:
+    """Refuse an array that has no real numbers, no dimension, no points, or no known size."""
     if da.dtype.kind not in "biuf":
         what = {"c": "complex", "M": "datetime", "m": "timedelta", "O": "object"}
         kind = what.get(da.dtype.kind, "text")

@@ -35,9 +35,11 @@ class Job:
     source
         As for `dhess.open`: ``PATH`` or ``PATH::VARIABLE``, a URL, a pattern, or a list of files.
     **keys
-        The other keys of a job, as a TOML file has them: ``task`` (``"find"`` or ``"field"``),
-        ``variable``, ``chunks``, ``sel``, ``smooth``, ``measure``, ``k``, ``exclude_edges``,
-        ``output``, ``overwrite``, ``resources``, and the common options, see `dhess.gradient`.
+        The other keys of a job, as a TOML file has them: ``task`` (``"find"``, ``"field"``,
+        ``"regions"`` or ``"critical"``), ``variable``, ``chunks``, ``sel``, ``smooth``,
+        ``measure``, ``k``, ``output``, ``overwrite``, ``resources``, those that the task's function
+        takes (``exclude_edges``; ``threshold``, ``quantile``, ``connectivity``, ``min_size``;
+        ``tolerance``), and the common options, see `dhess.gradient`.
 
     Raises
     ------
@@ -93,7 +95,8 @@ class Job:
 
         Returns
         -------
-        What `dhess.find_minimum` returns, or the field, lazily, as it was written.
+        What `dhess.find_minimum`, `dhess.flat_regions` or `dhess.critical_points` returns, or the
+        field, lazily, as it was written.
 
         Raises
         ------

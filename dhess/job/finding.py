@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
-import uuid
 from dataclasses import replace
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dhess.job.outputs import write_result
+from dhess.job.searching import Searching
 from dhess.job.work import digest
 from dhess.options import settings
 from dhess.passes import Candidates
 from dhess.search import asked
-from dhess.windows import BRANCHES, Searched, parts
+from dhess.windows import Searched, parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     import xarray as xr
     from dask.delayed import Delayed
@@ -27,9 +24,10 @@ if TYPE_CHECKING:
     from dhess.job.spec import JobSpec
     from dhess.ledger import Window
     from dhess.running import Workers
+    from dhess.tables import Range
 
 
-class Finding:
+class Finding(Searching):
     """A search on its data."""
 
     def __init__(
@@ -40,60 +38,26 @@ class Finding:
         note: Callable[[str], None],
         layout: dict[str, Any] | None = None,
     ) -> None:
-        self.spec = spec
-        self.note = note
         self.search = asked(
-            data, spec.measure, spec.k, settings(**spec.options), exclude_edges=spec.exclude_edges
+            data,
+            spec.measure,
+            spec.count,
+            settings(**spec.options),
+            exclude_edges=spec.exclude_edges,
         )
         searched = Searched.of(data.variable.data, self.search.full, self.search.query, team)
-        if layout is not None:
-            searched = replace(
-                searched,
-                sizes=tuple(map(tuple, layout["sizes"])),
-                fixed=tuple(tuple((a, b) for a, b in row) for row in layout["batches"]),
-            )
-        searched.refuse(self.search.array.dims)
-        self.searched = searched
-        self.per_window = int(layout["window"]) if layout else spec.resources.window or BRANCHES
-        self.name = searched.name
-        self.blocks = searched.blocks.number
-        self.nbytes = int(searched.values.nbytes)
-        self.windows = sum(self._count(batch) for batch in product(*searched.along))
+        super().__init__(spec, searched, self.search.array.dims, note, layout)
         self._best: Candidates | None = None
 
-    def _count(self, batch: tuple[tuple[int, int], ...]) -> int:
-        return -(-math.prod(b - a for a, b in batch) // self.per_window)
-
-    def layout(self) -> dict[str, Any]:
-        """Return the sizes of the blocks, and which are handed over together."""
-        return {
-            "sizes": self.searched.sizes,
-            "batches": self.searched.along,
-            "window": self.per_window,
-        }
-
-    def start(self) -> None:
-        """Do nothing: a search writes only at its end."""
+    def parts(self, batch: tuple[Range, ...], run: str) -> list[Delayed]:
+        """Return the windows of a batch, in their order."""
+        return parts(self.searched, batch, run, self.per_window)
 
     def resume(self, done: Iterable[Window], *, verify: bool) -> set[int]:  # noqa: ARG002
         """Take up the best of the windows that are recorded."""
         for window in done:
             self._add(self._read(window.result))
         return set()
-
-    def batches(self, done: Container[int]) -> Iterator[list[tuple[int, Delayed]]]:
-        """Yield a batch of blocks after the other."""
-        run, first = uuid.uuid4().hex, 0
-        for batch in product(*self.searched.along):
-            numbers = range(first, first + self._count(batch))
-            first = numbers.stop
-            if not all(n in done for n in numbers):
-                tasks = parts(self.searched, batch, run, self.per_window)
-                yield [(n, t) for n, t in zip(numbers, tasks, strict=True) if n not in done]
-
-    def layer(self, number: int) -> int:  # noqa: ARG002
-        """Return the same for all: blocks wait for nothing but thin shells."""
-        return 0
 
     def recorded(self, number: int, result: Candidates) -> tuple[str, str]:  # noqa: ARG002
         """Return the points that may still be among the best, and a checksum of all."""
@@ -111,16 +75,9 @@ class Finding:
     def finish(self, done: Iterable[Window]) -> xr.Dataset:
         """Merge what all windows found, and write it."""
         best = Candidates.merge([self._read(each.result) for each in done], self.search.query.k)
-        if best.blocks != self.blocks:
-            raise AssertionError(f"{best.blocks} of {self.blocks} blocks are recorded")
-        stored = self.searched.stored
-        if best.missing and stored is not None:
-            # Blocks may have met the same chunk.
-            best = replace(best, missing=min(best.missing, stored.missing()))
-        result = self.search.answer(best)
-        if self.spec.output is not None:
-            write_result(result, self.spec.output, self.note)
-        return result
+        self.check_whole(best.blocks)
+        best = replace(best, missing=self.missing(best.missing))
+        return self.published(self.search.answer(best))
 
     def best(self) -> tuple[float | None, tuple[int, ...]]:
         """Return the smallest value so far, and where it is."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import dask
 
 from dhess.errors import InputError
-from dhess.report import FindReport
+from dhess.report import CriticalReport, FindReport, RegionsReport
 from dhess.sink import check_output, check_single_file, whole_file
 
 if TYPE_CHECKING:
@@ -44,6 +44,14 @@ def checksum(path: str) -> str | None:
         return None
 
 
+def report_of(result: xr.Dataset) -> FindReport | RegionsReport | CriticalReport:
+    """Return what a search found as a report."""
+    if "region" in result.dims:
+        return RegionsReport.from_dataset(result)
+    kind = CriticalReport if "morse_index" in result else FindReport
+    return kind.from_dataset(result)
+
+
 def write_result(result: xr.Dataset, path: str, note: Callable[[str], None]) -> None:
     """Write what a search found to a file that appears whole, in place of another.
 
@@ -51,7 +59,7 @@ def write_result(result: xr.Dataset, path: str, note: Callable[[str], None]) -> 
     """
     with whole_file(path) as file:
         if Path(path).suffix == ".json":
-            text = FindReport.from_dataset(result).model_dump_json(indent=2)
+            text = report_of(result).model_dump_json(indent=2)
             file.write_text(text + "\n", encoding="utf-8")
         else:
             # By way of memory: on a full disk HDF5 ends in errors that say nothing of it, or worse.

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from dhess.errors import (
     ChangedError,
@@ -28,8 +28,10 @@ from dhess.errors import (
 from dhess.job.batches import Batches, Count
 from dhess.job.finding import Finding
 from dhess.job.identity import fingerprint, identity
+from dhess.job.labelling import Labels
 from dhess.job.outputs import check_result
 from dhess.job.pausing import Patience, Pauses
+from dhess.job.pinpointing import Pinpointing
 from dhess.job.writing import Writing
 from dhess.ledger.lock import locked
 from dhess.ledger.recorder import Recorder, is_full
@@ -48,6 +50,12 @@ if TYPE_CHECKING:
     from dhess.ledger import Entry, Ledger
 
 log = logging.getLogger(__name__)
+
+_SEARCHES: Final[dict[str, Callable[..., Work]]] = {
+    "find": Finding,
+    "regions": Labels,
+    "critical": Pinpointing,
+}
 
 
 @dataclass
@@ -134,7 +142,7 @@ class Runner:
 
     def _run(self, data: xr.DataArray, entry: Entry) -> xr.Dataset | xr.DataArray:
         spec, waited = self.spec, Patience(self.patience)
-        if spec.task == "find" and spec.output is not None:
+        if spec.task != "field" and spec.output is not None:
             check = partial(check_result, overwrite=spec.overwrite, written=entry.written)
             self._pauses.insist(partial(check, spec.output))
         self._pauses.insist(partial(self.ledger.change, self.job, "running"))
@@ -204,11 +212,11 @@ class Runner:
         assert entry is not None
         layout = json.loads(entry.layout) if entry.layout else None
         work: Work
-        if self.spec.task == "find":
-            note = partial(self.ledger.wrote, self.job)
-            work = Finding(self.spec, data, workers(), note, layout)
-        else:
+        if self.spec.task == "field":
             work = Writing(self.spec, data, self.job, layout)
+        else:
+            make = _SEARCHES[self.spec.task]
+            work = make(self.spec, data, workers(), partial(self.ledger.wrote, self.job), layout)
         if layout is None:
             work.start()
             self._begin(work)

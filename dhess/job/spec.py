@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import tomllib
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -19,10 +18,13 @@ from pydantic import (
     ValidationError,
 )
 
+from dhess import critical
 from dhess.errors import InputError, suggest
 from dhess.fields.quantity import quantity_named
 from dhess.measures import find_measure
 from dhess.options import Options, settings
+from dhess.regions import check_options as check_regions
+from dhess.sink import check_apart
 from dhess.source import is_url, location_of, split_source
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 Number = StrictInt | StrictFloat
 Lengths = dict[StrictStr, Number]
 Count = Annotated[StrictInt, Field(ge=1)]
+Task = Literal["find", "field", "regions", "critical"]
 Pair = Annotated[list[StrictInt | None], Field(min_length=2, max_length=2)]
 
 
@@ -41,6 +44,16 @@ _EITHER = (
     ("workers", ("scheduler",)),
     ("memory_limit", ("scheduler",)),
 )
+
+
+_OF_TASK: Final = {
+    "measure": ("find", "field", "regions"),
+    "k": ("find", "regions", "critical"),
+    "exclude_edges": ("find",),
+    **dict.fromkeys(("threshold", "quantile", "connectivity", "min_size"), ("regions",)),
+    "tolerance": ("critical",),
+}
+"""Keys that not every task has."""
 
 
 class _Model(BaseModel):
@@ -75,14 +88,17 @@ class JobSpec(_Model):
     Examples
     --------
     >>> spec = JobSpec.read({"source": "run.zarr::T", "measure": "slope", "k": 3})
-    >>> spec.task, spec.k, spec.options
+    >>> spec.task, spec.count, spec.options
     ('find', 3, {})
     """
 
     # Raised when a key changes its name or meaning; a new key alone does not raise it.
     version: Literal[1] = Field(1, description="Of this format.")
-    task: Literal["find", "field"] = Field(
-        "find", description="find: where the measure is smallest. field: write it as a Zarr store."
+    task: Task = Field(
+        "find",
+        description="find: where the measure is smallest. field: write it as a Zarr store. "
+        "regions: the connected regions where it is below a threshold. critical: minima, maxima "
+        "and saddles of the data, found between its points.",
     )
     source: StrictStr | list[StrictStr] = Field(
         description="PATH or PATH::VARIABLE of a Zarr store or NetCDF file, local or an fsspec "
@@ -106,11 +122,26 @@ class JobSpec(_Model):
     measure: StrictStr = Field(
         "hessian_norm",
         description="What is searched for or written; a field may also be gradient, hessian or "
-        "eigenvalues.",
+        "eigenvalues. Critical points have none.",
     )
-    k: Count = Field(1, description="How many points to find.")
+    k: Count | None = Field(
+        None,
+        description="How many points to find, 1 by default; how many regions or critical points, "
+        "all by default.",
+    )
     exclude_edges: StrictBool = Field(
         False, description="Leave out points where the stencil is one-sided."
+    )
+    threshold: Number | None = Field(None, description="What the measure of a region is below.")
+    quantile: Number | None = Field(
+        None, description="Instead of a threshold: the share of all points, from 0 to 1."
+    )
+    connectivity: StrictStr | None = Field(
+        None, description="faces, or full: points that touch at a corner are neighbours too."
+    )
+    min_size: Count | None = Field(None, description="Points of the smallest region that is told.")
+    tolerance: Number | None = Field(
+        None, description="Of the places of critical points, in steps of the grid; 1e-9 by default."
     )
     dims: list[StrictStr] | None = Field(
         None, description="Dimensions to differentiate; all by default."
@@ -219,9 +250,16 @@ class JobSpec(_Model):
         """What is selected, as xarray takes it."""
         return {k: slice(*v) if isinstance(v, list) else v for k, v in self.sel.items()}
 
+    @property
+    def count(self) -> int:
+        """How many points to find."""
+        return self.k or 1
+
     def canonical(self) -> str:
         """Return the text that is the same for jobs that ask for the same."""
         plain = self.model_dump(exclude={"resources", "overwrite"}, exclude_none=True)
+        if self.task in ("find", "field"):
+            plain.setdefault("k", 1)
         plain["options"] = {name: plain.pop(name) for name in self.options}
         return json.dumps(plain, sort_keys=True, separators=(",", ":"))
 
@@ -229,12 +267,10 @@ class JobSpec(_Model):
         """Refuse what can be seen without the data."""
         settings(**self.options)
         quantity_named(self.measure) if self.task == "field" else find_measure(self.measure)
-        for name in ("k", "exclude_edges") if self.task == "field" else ():
-            if name in self.model_fields_set:
-                raise InputError(f"{name} is for task = 'find', and this is a field; leave it out")
+        self._check_task()
         if self.task == "field" and self.output is None:
             raise InputError("a field needs an output; write output = 'field.zarr'")
-        if self.task == "find" and self.output is not None:
+        if self.task != "field" and self.output is not None:
             suffix = Path(self.output).suffix
             if suffix not in (".json", ".nc") or is_url(self.output):
                 raise InputError(
@@ -245,23 +281,28 @@ class JobSpec(_Model):
         if 0 < files.count(None) < 3:
             raise InputError("TLS needs all of tls_ca, tls_cert and tls_key; one is missing")
 
+    def _check_task(self) -> None:
+        """Refuse keys that are for another task."""
+        for name, tasks in _OF_TASK.items():
+            # One that is as it is by default comes with a job that was written out.
+            given = getattr(self, name) != type(self).model_fields[name].default
+            if given and self.task not in tasks:
+                others = " or ".join(map(repr, tasks))
+                raise InputError(f"{name} is for task = {others}, not {self.task!r}; leave it out")
+        if self.task == "regions":
+            connectivity = self.connectivity or "faces"
+            check_regions(self.threshold, self.quantile, connectivity, self.min_size or 1, self.k)
+        if self.task == "critical":
+            tolerance = critical.TOLERANCE if self.tolerance is None else self.tolerance
+            critical.check_options(tolerance, self.scheme or "direct", self.k)
+
     def _check_apart(self) -> None:
         """Refuse an output that is its own source, or becomes a part of it."""
         if self.output is None:
             return
         sources = [self.source] if isinstance(self.source, str) else self.source
         paths = [split_source(s)[0] if self.variable is None else s for s in sources]
-        for path in paths:
-            inside = f"{self.output}/".startswith(f"{path.rstrip('/')}/")
-            if (
-                inside
-                or f"{path}/".startswith(f"{self.output.rstrip('/')}/")
-                or (fnmatchcase(self.output, path))
-            ):
-                raise InputError(
-                    f"output {self.output!r} and source {path!r} are in each other's way; choose "
-                    "another output"
-                )
+        check_apart(self.output, paths)
 
     def _located(self) -> str | list[str]:
         if isinstance(self.source, str):

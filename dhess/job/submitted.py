@@ -53,7 +53,7 @@ class Submitted:
                 + "; its log tells more",
                 409,
             )
-        if view["task"] == "find":
+        if view["task"] != "field":
             return self.client.result_dataset(self.id)
         from dhess.source import open as open_field
 

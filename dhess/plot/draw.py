@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dhess.errors import InputError, OutputError, suggest
-from dhess.sink import whole_file
+from dhess.errors import InputError
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from dhess.plot.picture import Picture, Vectors
+    from dhess.plot.picture import Picture
+    from dhess.plot.places import Marks
 
 ARROWS = 24
 """Slope arrows along the longer side of a map: with more of them their heads touch."""
@@ -28,7 +26,13 @@ CLOSE = 0.04
 """Points nearer than this part of the box have their numbers on different sides."""
 COLOURS = "cividis"
 RED = "#e3191c"
-DPI = 150
+INK = "#20242e"
+HATCH = "////"
+"""Strokes over flat regions: unlike a colour, they are seen in grey too."""
+MARKERS = {
+    "minimum": ("v", 2.0), "maximum": ("^", 2.0), "saddle": ("X", 1.9), "degenerate": ("s", 1.2),
+}  # fmt: skip
+"""Of critical points: shapes, since all are red, and their area beside that of a point."""
 
 
 def figure(width: float, height: float) -> Figure:
@@ -49,44 +53,23 @@ def figure_for(picture: Picture, panels: int = 1) -> Figure:
     return figure(panels * (longest * wide + 0.5) + 0.8, longest * tall + 1.4)
 
 
-def check_format(path: str | os.PathLike[str]) -> None:
-    """Refuse a file whose ending names no picture format.
-
-    Raises
-    ------
-    OutputError
-        If the ending is unknown.
-    InputError
-        If matplotlib is missing.
-    """
-    known = figure(1, 1).canvas.get_supported_filetypes()
-    ending = PurePath(path).suffix.lower().lstrip(".")
-    if ending not in known:
-        seen = f"the ending {ending!r}" if ending else "no ending"
-        raise OutputError(
-            f"cannot draw {str(path)!r}: {seen} is not a picture format; "
-            f"{suggest(ending, sorted(known))}"
-        )
-
-
-def save(drawn: Figure, path: str | os.PathLike[str] | None) -> None:
-    """Save a figure if there is a path, whole or not at all; its ending says the format.
-
-    Raises
-    ------
-    OutputError
-        If the ending is unknown, or the file cannot be written.
-    """
-    if path is not None:
-        check_format(path)
-        with whole_file(path) as partial:
-            drawn.savefig(partial, dpi=DPI, bbox_inches="tight", pad_inches=0.15)
-
-
 def limits(values: NDArray[np.float64]) -> tuple[float, float]:
     """Return the smallest and largest finite value; 0 and 1 where there is none."""
     finite = values[np.isfinite(values)]
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+
+
+def told_limits(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the limits for a text: what is nothing beside the larger one is zero.
+
+    Examples
+    --------
+    >>> told_limits(np.array([1e-65, 4.93]))
+    (0.0, 4.93)
+    """
+    low, high = limits(values)
+    dust = 1e-12 * max(abs(low), abs(high))
+    return (0.0 if abs(low) < dust else low, 0.0 if abs(high) < dust else high)
 
 
 def field(
@@ -159,30 +142,70 @@ def arrows(ax: Axes, picture: Picture) -> None:
         color="white", width=0.0032, headwidth=3.6, headlength=4.2, headaxislength=3.8,
         minlength=0.1, zorder=3,
     )  # fmt: skip
-    drawn.set_path_effects([effects.withStroke(linewidth=1.3, foreground="#20242e")])
+    drawn.set_path_effects([effects.withStroke(linewidth=1.3, foreground=INK)])
 
 
-def contour(
-    ax: Axes, picture: Picture, measure: NDArray[np.float64], threshold: float, name: str
+def flat(
+    ax: Axes, picture: Picture, small: NDArray[np.float64], threshold: float, text: str,
+    *, filled: bool = False,
+) -> None:  # fmt: skip
+    """Draw a red line around the places where something is below the threshold, or shade them too.
+
+    The line has a white rim, and the shade is hatched, so that both are seen on any colour and in
+    grey.
+    """
+    import matplotlib.patheffects as effects
+
+    tint = (*_rgb(RED), 0.22)
+    if filled:
+        ax.fill([], [], facecolor=tint, edgecolor=RED, hatch=HATCH, label=text)
+    else:
+        ax.plot([], [], color=RED, lw=1.4, label=text)
+    below = np.isfinite(small) & (small < threshold)
+    if min(small.shape) < 2 or not below.any():
+        return
+    x, y = _to_rims(picture.x), _to_rims(picture.y)
+    small = np.pad(small, 1, mode="edge")
+    if filled:
+        levels = [float(np.nanmin(small)) - 1, threshold]
+        shade = ax.contourf(x, y, small, levels=levels, colors=[tint], hatches=[HATCH], zorder=2.5)
+        shade.set_edgecolor(RED)
+        shade.set_linewidth(0)
+    if np.nanmax(small) > threshold:
+        line = ax.contour(x, y, small, levels=[threshold], colors=RED, linewidths=1.1, zorder=4)
+        line.set_capstyle("round")  # around a single point in a corner it is a dot
+        line.set_path_effects([effects.withStroke(linewidth=2.4, foreground="white")])
+
+
+def stretches(
+    ax: Axes, places: NDArray[Any], low: NDArray[np.int64], high: NDArray[np.int64]
 ) -> None:
-    """Draw a red line around the places where a measure is below the threshold."""
-    finite = measure[np.isfinite(measure)]
-    if finite.size and finite.min() < threshold < finite.max():
-        ax.contour(
-            picture.x, picture.y, measure, levels=[threshold], colors=RED, linewidths=1.0, zorder=4
-        )
-    ax.plot([], [], color=RED, lw=1.0, label=f"{name} = {threshold:.3g}")
+    """Shade parts of a line, each from its lowest to its highest index; each point is a cell.
+
+    Where the highest index is below the lowest one, a part goes over the seam of a periodic axis
+    and is two spans.
+    """
+    rims = _cell_rims(places)
+    for i, (first, last) in enumerate(zip(low, high, strict=True)):
+        over = [(first, last)] if first <= last else [(first, len(places) - 1), (0, last)]
+        for k, (start, end) in enumerate(over):
+            ax.axvspan(
+                rims[start], rims[end + 1],
+                facecolor=(*_rgb(RED), 0.22), edgecolor=RED, hatch=HATCH, lw=1.1, zorder=0.5,
+                label="" if i or k else "flat regions",
+            )  # fmt: skip
 
 
-def points(
-    ax: Axes, where: Vectors, text: str, *, size: float = 40, ranks: Sequence[int] = ()
-) -> None:
+def points(ax: Axes, marks: Marks, *, size: float = 40) -> None:
     """Mark places in red with a white rim, and write their ranks, if given, beside them."""
-    x, y = where
-    rim = min(1.2, size / 30)
-    ax.scatter(x, y, s=size, c=RED, edgecolors="white", linewidths=rim, zorder=5, label=text)
+    x, y = marks.where
+    shape, larger = MARKERS.get(marks.kind, ("o", 1.0))
+    ax.scatter(
+        x, y, s=size * larger * marks.area, c=RED, marker=shape, edgecolors="white",
+        linewidths=min(1.2, size * marks.area / 30), zorder=5, label=marks.text,
+    )  # fmt: skip
     numbered: list[NDArray[np.float64]] = []
-    for rank, place in zip(ranks, zip(x, y, strict=True), strict=bool(ranks)):
+    for rank, place in zip(marks.ranks, zip(x, y, strict=True), strict=bool(marks.ranks)):
         numbered.append(_number(ax, rank, place, numbered))
 
 
@@ -205,7 +228,7 @@ def _number(
         textcoords="offset points", ha="right" if left else "left", va="center",
         color="white", fontsize=8.5, weight="bold", zorder=6,
     )  # fmt: skip
-    number.set_path_effects([effects.withStroke(linewidth=2, foreground="#20242e")])
+    number.set_path_effects([effects.withStroke(linewidth=2, foreground=INK)])
     return inside
 
 
@@ -216,7 +239,7 @@ def legend(ax: Axes, *, outside: bool = False) -> None:
 
     handles, labels = ax.get_legend_handles_labels()
     if any(isinstance(each, Quiver) for each in ax.collections):
-        handles.append(Line2D([], [], color="#20242e", marker=r"$\rightarrow$", ls="", ms=13))
+        handles.append(Line2D([], [], color=INK, marker=r"$\rightarrow$", ls="", ms=13))
         labels.append("uphill slope")
     if not handles:
         return
@@ -226,6 +249,27 @@ def legend(ax: Axes, *, outside: bool = False) -> None:
     else:
         below = -0.62 / ax.get_window_extent().height * ax.figure.dpi
         ax.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, below), **row)
+
+
+def _to_rims(places: NDArray[Any]) -> NDArray[Any]:
+    """Return places of points and, before and behind them, of the rims of the outermost cells."""
+    if places.dtype.kind in "iu":  # unsigned ones have no differences
+        places = places.astype(np.float64)
+    first, last = (places[1] - places[0]) / 2, (places[-1] - places[-2]) / 2
+    return np.concatenate([[places[0] - first], places, [places[-1] + last]])
+
+
+def _cell_rims(places: NDArray[Any]) -> NDArray[Any]:
+    """Return where the cells of a line begin and end: half-way between neighbours."""
+    around = _to_rims(places)
+    between = around[1:-2] + (around[2:-1] - around[1:-2]) / 2
+    return np.concatenate([around[:1], between, around[-1:]])
+
+
+def _rgb(colour: str) -> tuple[float, float, float]:
+    from matplotlib.colors import to_rgb
+
+    return to_rgb(colour)
 
 
 def _shade(picture: Picture) -> NDArray[np.float64] | None:

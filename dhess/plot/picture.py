@@ -11,6 +11,7 @@ import numpy as np
 
 from dhess import fields
 from dhess.plot.options import Manner, manner
+from dhess.plot.thinning import computed, middles, thin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-PIXELS = 1000
-"""Longest side, in points, of what is computed and drawn of a field."""
 DOTS = 54
 """Blocks along the longer side in each of which the point closest to zero is marked."""
 BOX = 0.8
@@ -28,6 +27,9 @@ STRETCH = 5.0
 """Two axes of one unit are drawn to scale unless one is this many times as long as the other."""
 SIGNS = {"degrees_north": "°N", "degrees_east": "°E", "1": "–"}
 """How units are written at an axis where that is not how CF spells them."""
+
+DRAWN_AS_THEY_ARE = "iufM"
+"""Kinds of coordinates that are positions: numbers and dates. Of others the index is one."""
 
 Vectors = tuple["NDArray[Any]", "NDArray[Any]"]
 
@@ -103,41 +105,36 @@ def pictures(
 
     The options of a search tell how slopes are taken.
     """
-    import dask
+    return pictures_with(cuts, (), options)[0]
 
-    thinned = dask.compute(*[thin(cut, "mean") for cut in cuts])
-    return [
+
+def pictures_with(
+    cuts: Sequence[xr.DataArray],
+    others: Sequence[xr.DataArray],
+    options: Mapping[str, Any] | None = None,
+) -> tuple[list[Picture], list[NDArray[np.float64]]]:
+    """Compute pictures, and other fields that are thinned already, in one go."""
+    values = computed([*(thin(cut, "mean") for cut in cuts), *others])
+    ways = [manner(cut, options or {}) for cut in cuts]
+    made = [
         Picture(
-            values=np.asarray(small.values, dtype=np.float64),
+            values=small,
             x=_centres(cut, str(cut.dims[1])),
             y=_centres(cut, str(cut.dims[0])),
             labels=(label(cut, cut.dims[1]), label(cut, cut.dims[0]), label(cut)),
-            aspect=_aspect(cut),
+            aspect=_aspect(cut, way),
             dims=(str(cut.dims[0]), str(cut.dims[1])),
-            manner=_thinned(manner(cut, options or {}), cut),
+            manner=_thinned(way, cut),
         )
-        for small, cut in zip(thinned, cuts, strict=True)
+        for small, cut, way in zip(values, cuts, ways, strict=False)
     ]
-
-
-def thin(da: xr.DataArray, how: str) -> xr.DataArray:
-    """Return the mean or min over blocks such that no side keeps more than `PIXELS` points.
-
-    Lazy where `da` is, without its coordinates.  NaN points are left out of a block's mean or
-    minimum, and the last block of a side may be a short one, so that every point counts.
-    """
-    bare = da.drop_vars(list(da.coords)).astype(np.float64)
-    steps = {dim: _step(size) for dim, size in da.sizes.items()}
-    if max(steps.values(), default=1) == 1:
-        return bare
-    thinned: xr.DataArray = getattr(bare.coarsen(steps, boundary="pad"), how)()
-    return thinned
+    return made, values[len(cuts) :]
 
 
 def positions(da: xr.DataArray, dim: str) -> NDArray[Any]:
     """Return where the points along a dimension are drawn: at the coordinate, or at the index."""
     values: NDArray[Any] = da[dim].values
-    return values if values.dtype.kind in "iufM" else np.arange(values.size)
+    return values if values.dtype.kind in DRAWN_AS_THEY_ARE else np.arange(values.size)
 
 
 def numbers(values: NDArray[Any]) -> NDArray[np.float64]:
@@ -166,6 +163,8 @@ def label(da: xr.DataArray, dim: Any = None) -> str:
     named = da if dim is None else da[dim]
     name = named.attrs.get("long_name") or ("field" if named.name is None else named.name)
     units = named.attrs.get("units")
+    if dim is not None and named.dtype.kind not in DRAWN_AS_THEY_ARE:
+        units = "index"
     return f"{name} [{SIGNS.get(units, units)}]" if units else str(name)
 
 
@@ -184,42 +183,43 @@ def closest(picture: Picture, measure: NDArray[np.float64], threshold: float) ->
     return picture.x[column * columns + right], picture.y[row * rows + down]
 
 
-def _step(size: int) -> int:
-    return max(1, -(-size // PIXELS))
-
-
 def _centres(da: xr.DataArray, dim: str) -> NDArray[Any]:
-    """Return the position of the middle point of each block that `thin` makes."""
-    return positions(da, dim)[_middles(da.sizes[dim])]
-
-
-def _middles(size: int) -> NDArray[np.int64]:
-    step = _step(size)
-    starts = np.arange(0, size, step)
-    middles: NDArray[np.int64] = (starts + np.minimum(starts + step, size) - 1) // 2
-    return middles
+    """Return the position of the middle point of each cell that `thin` makes."""
+    return positions(da, dim)[middles(da.sizes[dim])]
 
 
 def _thinned(full: Manner, da: xr.DataArray) -> Manner:
     if full.cos is None or full.latitude is None:
         return full
-    return replace(full, cos=full.cos[_middles(da.sizes[full.latitude])])
+    return replace(full, cos=full.cos[middles(da.sizes[full.latitude])])
 
 
-def _aspect(da: xr.DataArray) -> float | None:
+def _aspect(da: xr.DataArray, way: Manner) -> float | None:
     """Return 1 for two axes of one unit, 1/cos φ for degrees on the globe, else none."""
     y, x = (da[dim] for dim in da.dims)
     units = [str(axis.attrs.get("units", "")) for axis in (y, x)]
-    if _is_degrees(y, "lat") and _is_degrees(x, "lon"):
-        middle = math.radians(float(np.mean(y.values)))
-        return 1 / max(math.cos(middle), 0.1)
+    for latitude, longitude in ((y, x), (x, y)):
+        shrink = _parallel(latitude, longitude, way)
+        if shrink is not None:
+            shrink = max(shrink, 0.1)
+            return 1 / shrink if latitude is y else shrink
     extents = sorted(span(positions(da, str(dim))) for dim in da.dims)
     to_scale = units[0] == units[1] != "" and 0 < extents[1] <= STRETCH * extents[0]
     return 1.0 if to_scale else None
 
 
+def _parallel(latitude: xr.DataArray, longitude: xr.DataArray, way: Manner) -> float | None:
+    """Return the cosine of the middle latitude; none if these are no such axes."""
+    if way.cos is not None and way.latitude == latitude.name:
+        return float(way.cos[way.cos.size // 2])
+    if _is_degrees(latitude, "lat") and _is_degrees(longitude, "lon"):
+        return math.cos(math.radians(float(np.mean(latitude.values))))
+    return None
+
+
 def _is_degrees(axis: xr.DataArray, name: str) -> bool:
-    hemisphere = {"lat": "degrees_north", "lon": "degrees_east"}[name]
-    return axis.attrs.get("units") == hemisphere or (
-        str(axis.name).lower().startswith(name) and axis.name in axis.coords
-    )
+    units = axis.attrs.get("units")
+    if units == {"lat": "degrees_north", "lon": "degrees_east"}[name]:
+        return True
+    named = str(axis.name).lower().startswith(name) and axis.name in axis.coords
+    return named and (units is None or str(units).startswith("deg"))

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderResult
 
+MOST_ROWS: Final = 30
+"""Rows that a table shows of an answer that may have any number; JSON has them all."""
 SIGNS: Final = {"degrees_north": "°N", "degrees_east": "°E"}
 """Shorter ways to write a unit."""
 

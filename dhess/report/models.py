@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from pydantic import Field
 
 from dhess.measures import MEASURES
+from dhess.options import Settings
 from dhess.report.base import Coordinate, Model, Number, Report, block_of, plain_value, text
 from dhess.report.layout import counted
 from dhess.shapes import stored_chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     import xarray as xr
@@ -41,6 +42,26 @@ class Answer(Model):
     """Rows and columns in the order of `FindReport.differentiated`."""
     eigenvalues: tuple[Number, ...]
     """Ascending."""
+
+
+class Asked(Protocol):
+    """A report that tells its options."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """By name."""
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Of the data."""
+
+    @property
+    def differentiated(self) -> tuple[str, ...]:
+        """Those among them that are differentiated."""
+
+    @property
+    def smoothed(self) -> str | None:
+        """Standard deviations of a Gaussian that came first."""
 
 
 class ReadReport(Report):
@@ -95,11 +116,7 @@ class FindReport(ReadReport):
         """
         attrs = dict(result.attrs)
         named = [str(dim) for dim in result["dim"].values]
-        units = {
-            str(name): str(result[name].attrs["units"])
-            for name in (*named, "value", "field", "gradient", "hessian", "eigenvalues")
-            if "units" in result[name].attrs
-        }
+        units = units_of(result, (*named, "value", "field", "gradient", "hessian", "eigenvalues"))
         by_row = {name: components(result[name].attrs) for name in ("gradient", "hessian")}
         found = (result["index"].values >= 0).all(axis=1)  # a lazy search keeps k ranks, some blank
         return cls(
@@ -237,6 +254,20 @@ class MeasuresReport(Report):
                 for each in MEASURES.values()
             )
         )
+
+
+def units_of(result: xr.Dataset, names: Iterable[str]) -> dict[str, str]:
+    """Return the units of some variables, where they have any."""
+    attrs = {name: result[name].attrs for name in names}
+    return {name: str(each["units"]) for name, each in attrs.items() if "units" in each}
+
+
+def asked_of(report: Asked, usual: Mapping[str, Any]) -> list[str]:
+    """Return the options that are not the usual ones, as texts; ``usual`` adds to the common."""
+    common = Settings().describe(report.differentiated, np.dtype(np.float64))
+    known = {**common, "dims": ",".join(report.dims), **usual}
+    asked = [f"{name} {each}" for name, each in report.options.items() if each != known.get(name)]
+    return [*asked, f"smoothed by {report.smoothed}"] if report.smoothed else asked
 
 
 def components(attrs: Mapping[Any, Any]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -21,8 +21,9 @@ class PlanReport(Report):
 
     report: Literal["plan"] = "plan"
     source: str
-    work: Literal["find", "field"]
+    work: Literal["find", "field", "regions", "critical"]
     measure: str
+    """Empty for critical points."""
     dims: tuple[str, ...]
     shape: tuple[int, ...]
     dtype: str
@@ -74,7 +75,7 @@ class PlanReport(Report):
 
 def plan_table(report: PlanReport) -> RenderableType:
     """Return the facts, and advice below."""
-    return Group(facts(*_facts(report)), *_advice(report))
+    return Group(facts(*plan_facts(report)), *_advice(report))
 
 
 def _advice(report: PlanReport) -> Iterator[RenderableType]:
@@ -85,12 +86,20 @@ def _advice(report: PlanReport) -> Iterator[RenderableType]:
         )
 
 
-def _facts(report: PlanReport) -> Iterator[tuple[str, str | None]]:
+_WORK: Final = {
+    "find": "search for the smallest {}",
+    "field": "write {}",
+    "regions": "label the regions of low {}",
+    "critical": "search for critical points",
+}
+
+
+def plan_facts(report: PlanReport) -> Iterator[tuple[str, str | None]]:
+    """Return names and texts of what the work takes."""
     block = times(tuple(report.block.values()))
     blocks, tasks = counted(report.blocks, "block"), counted(report.tasks, "task")
     yield "source", report.source
-    verb = "search for the smallest" if report.work == "find" else "write"
-    yield "work", f"{verb} {report.measure}"
+    yield "work", _WORK[report.work].format(report.measure)
     yield "dimensions", sizes(report.dims, report.shape)
     yield "values", f"{report.dtype}, {amount(report.nbytes)} in memory"
     yield "cut into", f"{blocks} of up to {block}, in {counted(report.windows, 'window')}"

@@ -5,17 +5,18 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
-import numpy as np
 from dask.utils import format_bytes
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from dhess.options import Settings
+from dhess.report.critical import CriticalReport, critical_table
 from dhess.report.info import InfoReport
 from dhess.report.info_table import info_table
 from dhess.report.layout import Column, Fitting, columns, facts, head, number, sizes, table
-from dhess.report.models import FieldReport, FindReport, MeasuresReport
+from dhess.report.local import AtReport, at_table
+from dhess.report.models import FieldReport, FindReport, MeasuresReport, asked_of
 from dhess.report.plan import PlanReport, plan_table
+from dhess.report.regions import RegionsReport, regions_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,11 +40,19 @@ def _find(report: FindReport) -> RenderableType:
     rank = Column("rank", "right", [str(answer.rank) for answer in report.answers])
     where, how = _places(report), _curvatures(report)
     rows = Fitting(columns(rank, *where, *how), (columns(rank, *where), columns(rank, *how)))
-    line = f"{_summary(report)}; source {report.source}" if report.source else _summary(report)
-    return Group(rows, "", *map(Text, [line, *_told(report)]))
+    source = f"; source {report.source}" if report.source else ""
+    lines = [f"{find_summary(report)}{source}", *find_notes(report)]
+    return Group(rows, "", *map(Text, lines))
 
 
-def _summary(report: FindReport) -> str:
+def find_columns(report: FindReport) -> list[Column]:
+    """Return all columns of the table, the rank first."""
+    rank = Column("rank", "right", [str(answer.rank) for answer in report.answers])
+    return [rank, *_places(report), *_curvatures(report)]
+
+
+def find_summary(report: FindReport) -> str:
+    """Say how much was found, and among how much."""
     count = len(report.answers)
     what = "smallest value" if count == 1 else f"{count} smallest values"
     if report.partial:
@@ -76,15 +85,9 @@ def _curvatures(report: FindReport) -> list[Column]:
     return [Column("eigenvalues", "left", eigenvalues), Column("index", "left", index)]
 
 
-def _told(report: FindReport) -> Iterator[str]:
+def find_notes(report: FindReport) -> Iterator[str]:
     """Say what was asked for beside the defaults, and what is to be known of the answer."""
-    usual = Settings().describe(report.differentiated, np.dtype(np.float64))
-    usual |= {"dims": ",".join(report.dims), "k": report.options.get("k"), "exclude_edges": 0}
-    asked = [
-        f"{name} {value}" for name, value in report.options.items() if value != usual.get(name)
-    ]
-    if report.smoothed:
-        asked.append(f"smoothed by {report.smoothed}")
+    asked = asked_of(report, {"k": report.options.get("k"), "exclude_edges": 0})
     if asked:
         yield "with " + "; ".join(asked)
     if report.missing_chunks:
@@ -113,6 +116,21 @@ def _field(report: FieldReport) -> RenderableType:
 @render.register
 def _plan(report: PlanReport) -> RenderableType:
     return plan_table(report)
+
+
+@render.register
+def _at(report: AtReport) -> RenderableType:
+    return at_table(report)
+
+
+@render.register
+def _regions(report: RegionsReport) -> RenderableType:
+    return regions_table(report)
+
+
+@render.register
+def _critical(report: CriticalReport) -> RenderableType:
+    return critical_table(report)
 
 
 @render.register

@@ -69,7 +69,7 @@ def make(asked: dict[str, Any]) -> None:
     places = Places(asked["roots"], asked["output_roots"], Path(asked["data"]))
     if find_spec("h5netcdf") is None:
         raise NotReady("pictures and NetCDF files need h5netcdf; install dhess[netcdf] there")
-    if spec.task == "find":
+    if spec.task != "field":
         places.check_source(spec.source, spec.variable)
         draw_answer(spec, file.parent, file)
         return

@@ -76,10 +76,9 @@ class Looker:
     def _planned(self, spec: JobSpec, data: xr.DataArray, team: dict[str, Any]) -> Any:
         options = spec.options
         chosen = shaped(data, options, spec.selection, spec.smooth)
-        work = {"field": True} if spec.task == "field" else {"k": spec.k}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return plan(chosen, spec.measure, **work, **team, **options)
+            return plan(chosen, spec.measure, task=spec.task, k=spec.count, **team, **options)
 
 
 def _named(source: str | list[str]) -> str:

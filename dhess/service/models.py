@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from dhess.job.spec import Task  # noqa: TC001  (pydantic reads it)
 from dhess.report.base import finite
 
 Number = Annotated[float | None, BeforeValidator(finite)]
@@ -18,7 +19,7 @@ class _Model(BaseModel):
 
 
 class Best(_Model):
-    """The smallest value that a search has found so far."""
+    """The smallest value that a search has found so far: of a measure, or a critical one."""
 
     value: Number
     index: list[int]
@@ -29,7 +30,7 @@ class JobView(_Model):
     """A job as it is now."""
 
     id: str
-    task: Literal["find", "field"]
+    task: Task
     state: State
     note: str = ""
     """Why it is in that state, where that needs a word."""
@@ -38,6 +39,7 @@ class JobView(_Model):
     source: str | list[str]
     variable: str | None = None
     measure: str
+    """Empty for critical points, which have none."""
     output: str | None = None
     """Where it writes to besides the kept result."""
     submitter: str

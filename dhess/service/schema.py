@@ -22,6 +22,16 @@ FIELD: Final = {
     "output": "slope.zarr",
     "sel": {"time": [0, 10]},
 }
+REGIONS: Final = {
+    "task": "regions",
+    "source": "run.zarr::temperature",
+    "measure": "slope",
+    "quantile": 0.05,
+    "min_size": 10,
+}
+CRITICAL: Final = {"task": "critical", "source": "run.zarr::temperature", "period": {"x": 360.0}}
+JOBS: Final = {"find": FIND, "field": FIELD, "regions": REGIONS, "critical": CRITICAL}
+"""An example of each task."""
 _OURS: Final = ("window",)
 """Resources that a job may choose here; all others are the service's own."""
 

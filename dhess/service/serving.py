@@ -44,7 +44,12 @@ def serve(settings: Settings, told: Callable[[str], None]) -> int:
         host, port = sock.getsockname()[:2]
         scheme = "http" if settings.serve_cert is None else "https"
         name = f"[{host}]" if ":" in host else host
-        caught = asyncio.run(_serve(settings, sock, lambda: told(f"{scheme}://{name}:{port}")))
+        # Signals wait until _serve has its handlers: in between, Ctrl-C would end asyncio half-made.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            caught = asyncio.run(_serve(settings, sock, lambda: told(f"{scheme}://{name}:{port}")))
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     return 130 if caught == signal.SIGINT else 0
 
 
@@ -119,6 +124,7 @@ async def _serve(settings: Settings, sock: socket.socket, answers: Callable[[], 
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop, number)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     try:
         await engine.start()
         try:

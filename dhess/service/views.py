@@ -91,6 +91,7 @@ def view_of(
     output = None if spec.output is None else public(spec.output)
     if state is not None and entry.state not in ENDED:
         entry = replace(entry, state=state[0], note=state[1])
+    measure = "" if spec.task == "critical" else spec.measure
     return JobView(
         id=entry.id,
         task=spec.task,
@@ -99,7 +100,7 @@ def view_of(
         wish=cast("Wish", entry.wish),
         source=shown[0] if isinstance(spec.source, str) else shown,
         variable=spec.variable,
-        measure=spec.measure,
+        measure=measure,
         output=output,
         submitter=entry.submitter,
         created=_time(entry.created),
@@ -130,7 +131,9 @@ def _spec(spec: JobSpec, output: str | None, sources: list[str]) -> dict[str, An
     """Return the job as it can be handed in again: what was left to its defaults is left out."""
     plain = spec.model_dump(mode="json", exclude_defaults=True, exclude={"resources"})
     plain["source"] = sources[0] if isinstance(spec.source, str) else sources
-    plain |= {"task": spec.task, "measure": spec.measure}
+    plain["task"] = spec.task
+    if spec.task != "critical":
+        plain["measure"] = spec.measure
     if output is not None:
         plain["output"] = output
     if spec.resources.window is not None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dhess.errors import OutputError
 from dhess.running import run
 from dhess.sink.blocks import layers, open_array, optimized, write_block, writing
-from dhess.sink.check import check_local, check_output, check_single_file
+from dhess.sink.check import check_apart, check_local, check_output, check_single_file
 from dhess.sink.layout import TakenError, complete, lay_out, prepared
 from dhess.sink.whole import sync_folder, whole_file
 from dhess.source import is_url, line, location_of, public
@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-__all__ = ["check_output", "check_single_file", "publish", "whole_file", "write_field"]
+__all__ = [
+    "check_apart",
+    "check_output",
+    "check_single_file",
+    "publish",
+    "whole_file",
+    "write_field",
+]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import tempfile
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -11,7 +13,7 @@ from dhess.errors import OutputError, SourceError
 from dhess.source import ZARR_METADATA, is_url, line, location_of, public
 
 if TYPE_CHECKING:
-    import os
+    from collections.abc import Iterable
 
 Kind = Literal["file", "store"]
 """What may be replaced: one regular file, or a Zarr store."""
@@ -69,6 +71,56 @@ def check_output(
             f"output {str(path)!r}: the folder {str(target.parent)!r} cannot be written "
             f"({error.strerror}); choose another one"
         ) from error
+
+
+def check_apart(path: str | os.PathLike[str], sources: Iterable[str]) -> None:
+    """Refuse an output that is its own source, becomes a part of it, or would swallow it.
+
+    Parameters
+    ----------
+    path
+        A file or store to be made.
+    sources
+        Paths, patterns or URLs that are read, without the names of variables.
+
+    Raises
+    ------
+    OutputError
+        It is one of them.
+
+    Examples
+    --------
+    >>> check_apart("dem.zarr/slope.zarr", ["dem.zarr"])
+    Traceback (most recent call last):
+    ...
+    dhess.errors.OutputError: output 'dem.zarr/slope.zarr' and source 'dem.zarr' are in each ...
+    """
+    own = _real(path)
+    for source in sources:
+        other = _real(source)
+        if (
+            f"{own}/".startswith(f"{other}/")
+            or f"{other}/".startswith(f"{own}/")
+            or _matches(own, other)
+        ):
+            raise OutputError(
+                f"output {public(str(path))!r} and source {public(source)!r} are in each other's "
+                "way; choose another output"
+            )
+
+
+def _matches(path: str, pattern: str) -> bool:
+    """Tell whether a path is one of a pattern's: ``*`` stays within a folder, ``**`` does not."""
+    if "**" in pattern:
+        return fnmatchcase(path, pattern)
+    names, patterns = path.split("/"), pattern.split("/")
+    return len(names) == len(patterns) and all(map(fnmatchcase, names, patterns))
+
+
+def _real(path: str | os.PathLike[str]) -> str:
+    """Return a URL, or a local path without links."""
+    location = location_of(path)
+    return (location if is_url(location) else os.path.realpath(location)).rstrip("/")
 
 
 def check_single_file(path: str | os.PathLike[str]) -> None:

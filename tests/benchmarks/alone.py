@@ -25,13 +25,15 @@ def measure(name: str, case: Case) -> tuple[int, float]:
     search = CONTESTANTS[name].search
     search(Case.of((20, 20, 20)))
     gc.collect()
-    before = _resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
+    before = resident("VmRSS", forget=True)
     taken = seconds(partial(search, case))
-    return _resident("VmHWM") - before, taken
+    return resident("VmHWM") - before, taken
 
 
-def _resident(field: str) -> int:
+def resident(field: str, *, forget: bool = False) -> int:
+    """Return what the kernel says of this process; ``forget``: the peak starts again from here."""
+    if forget:
+        Path("/proc/self/clear_refs").write_text("5")
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(field + ":"):
             return int(line.split()[1]) * 1024

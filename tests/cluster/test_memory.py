@@ -17,6 +17,10 @@ import zarr
 
 import dhess
 from dhess.sink import write_field
+from tests.benchmarks.alone import resident
+from tests.benchmarks.out_of_core.memory import of_workers
+from tests.benchmarks.out_of_core.smooth import Lattice
+from tests.benchmarks.out_of_core.wholes import expect_maxima
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,3 +174,24 @@ def test_the_peak_stays_below_the_projection(seed: int, tmp_path: Path) -> None:
         plan = dhess.plan(data, case.measure, **asked)
         done(case, data, tmp_path)
         assert measured(client) <= plan.peak_memory, str(case)
+
+
+OF_CLIENT, OF_WORKER = 1500, 300
+"""Bytes for each region at most: what is told of one, several times over, and once or twice."""
+
+
+def test_many_regions_break_no_memory() -> None:
+    """As dense as a million of them in 512³; of the client too, where all come together."""
+    small, large = (Lattice(f"crowd-{n}", (n,) * 3, (64,) * 3, full=False) for n in (128, 256))
+    with dhess.local_cluster(1, memory_limit=SMALL) as client:
+        small.make()
+        expect_maxima(small)  # what a process does once
+        large.make()
+        client_floor = resident("VmRSS", forget=True)
+        (floor,) = of_workers(client, forget=True).values()
+        assert expect_maxima(large).sizes["region"] == large.maxima == 125_000
+        assert resident("VmHWM") - client_floor <= OF_CLIENT * large.maxima
+        (peak,) = of_workers(client).values()
+        assert peak.peak - floor.now <= 4 * large.block_bytes + OF_WORKER * large.maxima
+    small.remove()
+    large.remove()

@@ -178,7 +178,7 @@ def test_one_command_gives_the_first_answer(stack: Stack) -> None:
     words = ("exec", "-T", "gateway", "dhess", "submit", "flattest.toml", "--wait", "--json", "-")
     told = json.loads(stack(*words))
     print(f"\nfirst answer after {time.monotonic() - began:.1f} s")
-    from dhess.demo import terrain
+    from dhess.demo.data import terrain
 
     best = dhess.find_minimum(terrain(), "hessian_norm", k=10, exclude_edges=True)
     assert [list(point["index"].values()) for point in told["answers"]] == best[
@@ -216,7 +216,7 @@ def test_a_container_that_is_killed_changes_nothing(stack: Stack, service: str) 
     until(lambda: answers(stack.url + "/health"), 120, "the gateway answers")
     assert client.wait(view["id"], patience=300)["state"] == "done"
     told = client.result(view["id"])
-    from dhess.demo import terrain
+    from dhess.demo.data import terrain
 
     best = dhess.find_minimum(terrain(), k=k, exclude_edges=True)
     assert [list(point["index"].values()) for point in told["answers"]] == best[
@@ -298,6 +298,8 @@ def test_no_kernel_is_compiled_when_the_image_runs(stack: Stack) -> None:
     script = (
         "dhess find /samples/jacksboro.zarr --k 2; "
         "dhess find /samples/jacksboro.zarr --nan adapt --dtype float32; "
+        "dhess regions /samples/jacksboro.zarr --quantile 0.1; "
+        "dhess critical /samples/jacksboro.zarr --dtype float32; "
         "dhess field /samples/jacksboro.zarr --measure hessian --out /tmp/h.zarr"
     )
     told = run(

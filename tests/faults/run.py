@@ -24,7 +24,13 @@ SHAPE, BLOCK = (48, 48, 48), 6
 WINDOWS = 256
 LAST = 224
 """After so many windows nobody is killed any more: the job may be done before we look again."""
-TASKS = ("find", "field")
+TASKS = {
+    "find": "k = 7\n",
+    "field": "",
+    "regions": "quantile = 0.3\n",
+    "critical": "k = 50\nperiod = { z = 48, y = 48, x = 48 }\n",
+}
+"""What is drawn, and what its job asks for beside what all do."""
 LIMIT = 240.0
 """Seconds after which a run has failed."""
 
@@ -66,7 +72,7 @@ class Outcome:
 def drawn(rng: random.Random) -> Plan:
     """Draw a way, a task, and one to three moments at which one or two processes die."""
     moments = sorted(rng.sample(range(LAST), rng.randint(1, 3)))
-    way, task = rng.choice(sorted(ROLES)), rng.choice(TASKS)
+    way, task = rng.choice(sorted(ROLES)), rng.choice(list(TASKS))
     roles = ROLES[way]
     kills = [Kill(after, tuple(rng.sample(roles, rng.choice([1, 1, 2])))) for after in moments]
     return Plan(way, task, tuple(kills))
@@ -86,11 +92,10 @@ def make_store(folder: Path) -> Path:
 
 def make_job(folder: Path, store: Path, task: str) -> Path:
     """Write a job of `WINDOWS` windows."""
-    output = folder / ("flattest.json" if task == "find" else "norm.zarr")
     job = folder / f"{task}.toml"
-    extra = "k = 7\n" if task == "find" else ""
     job.write_text(
-        f'source = "{store}::f"\ntask = "{task}"\nchunks = {BLOCK}\noutput = "{output}"\n{extra}'
+        f'source = "{store}::f"\ntask = "{task}"\nchunks = {BLOCK}\n'
+        f'output = "{folder / _output(task)}"\n{TASKS[task]}'
         "[resources]\nwindow = 2\n"
     )
     return job
@@ -98,9 +103,13 @@ def make_job(folder: Path, store: Path, task: str) -> Path:
 
 def result_of(folder: Path, task: str) -> Any:
     """Return what a job has written: text, or bytes."""
-    if task == "find":
-        return (folder / "flattest.json").read_text()
-    return dhess.open(folder / "norm.zarr").values.tobytes()
+    if task != "field":
+        return (folder / _output(task)).read_text()
+    return dhess.open(folder / _output(task)).values.tobytes()
+
+
+def _output(task: str) -> str:
+    return "norm.zarr" if task == "field" else "found.json"
 
 
 def undisturbed(folder: Path, store: Path) -> dict[str, Any]:

@@ -63,6 +63,31 @@ def test_no_operation_is_left_out(description: dict[str, Any]) -> None:
     assert found == set(OPERATIONS)
 
 
+@pytest.mark.parametrize("task", ["find", "field", "regions", "critical"])
+@pytest.mark.parametrize("path", ["/v1/plan", "/v1/jobs"])
+def test_examples_of_each_task_are_taken(
+    gateway: Gateway, tokens: Tokens, description: dict[str, Any], path: str, task: str
+) -> None:
+    """With a source that is there; what depends on its dimensions is left out."""
+    operation = schemathesis.openapi.from_dict(description)[path]["POST"]
+    examples = operation.definition.raw["requestBody"]["content"]["application/json"]["examples"]
+    body = {**examples[task]["value"], "source": "run.zarr", "sel": {}}
+    body.pop("period", None)
+    if "output" in body:
+        body["output"] = f"example_{path[-4:]}.zarr"
+    case = operation.Case(body=body, media_type="application/json")
+    headers = {"Authorization": f"Bearer {tokens.ada}"}
+    answer = case.call_and_validate(
+        base_url=gateway.url, headers=headers, checks=CHECKS, timeout=60
+    )
+    found = answer.json()
+    if path == "/v1/plan":
+        assert found["work"] == task
+    else:
+        assert found["task"] == task
+        assert gateway.wait(found["id"])["state"] == "done"
+
+
 @pytest.mark.parametrize(("method", "path", "mode"), CASES)
 def test_what_is_drawn_gets_a_declared_answer(
     gateway: Gateway,

@@ -26,7 +26,11 @@ Examples:
   dhess jobs --server https://gateway.example --token-file ~/.token""",
 )
 @click.option("--state", type=click.Choice(STATES), help="Only those in this state.")
-@click.option("--task", type=click.Choice(["find", "field"]), help="Only those of this kind.")
+@click.option(
+    "--task",
+    type=click.Choice(["find", "field", "regions", "critical"]),
+    help="Only those of this kind.",
+)
 @click.option("--submitter", metavar="NAME", help="Only those that this token has handed in.")
 @click.option(
     "--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N",

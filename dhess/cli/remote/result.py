@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +14,9 @@ from dhess.errors import InputError
 
 if TYPE_CHECKING:
     from dhess.client import Client
-    from dhess.report import FieldReport, FindReport
+    from dhess.report import CriticalReport, FieldReport, FindReport, RegionsReport
+
+    Told = FindReport | RegionsReport | CriticalReport | FieldReport
 
 
 @click.command(
@@ -69,7 +71,7 @@ def result(
     emit(report, json_file)
 
 
-def fetched(client: Client, job: str) -> FindReport | FieldReport:
+def fetched(client: Client, job: str) -> Told:
     """Return the report of a job.
 
     Raises
@@ -79,18 +81,22 @@ def fetched(client: Client, job: str) -> FindReport | FieldReport:
     """
     from pydantic import ValidationError
 
-    from dhess.report import FieldReport, FindReport
+    from dhess.report import CriticalReport, FieldReport, FindReport, RegionsReport
 
     plain = client.result(job)
-    model = FieldReport if plain.get("report") == "field" else FindReport
+    models: dict[Any, Any] = {
+        "field": FieldReport, "regions": RegionsReport, "critical": CriticalReport,
+    }  # fmt: skip
+    model = models.get(plain.get("report"), FindReport)
     try:
-        return model.model_validate(plain)
+        report: Told = model.model_validate(plain)
     except ValidationError as error:
         theirs = plain.get("dhess_version")
         raise InputError(
             f"the result of job {job} is of another version of dhess ({theirs}) and has no table "
             "here; install that version, or fetch it with dhess.Client().result(…)"
         ) from error
+    return report
 
 
 def _write(files: dict[str, bytes]) -> None:

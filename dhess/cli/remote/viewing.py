@@ -22,7 +22,7 @@ def listed(views: Sequence[View]) -> Table:
     given = [
         Column("id", "left", [plain(each["id"]) for each in views]),
         Column("state", "left", [plain(each["state"]) for each in views]),
-        Column("task", "left", [plain(f"{each['task']} {each['measure']}") for each in views]),
+        Column("task", "left", [_task(each) for each in views]),
         Column("done", "right", [_share(each) for each in views]),
         Column("handed in", "left", [moment(each["created"])[:16] for each in views]),
         Column("by", "left", [plain(each["submitter"]) for each in views]),
@@ -37,7 +37,7 @@ def described(view: View) -> RenderableType:
     return facts(
         ("job", plain(view["id"])),
         ("state", state(view)),
-        ("task", plain(f"{view['task']} {view['measure']}")),
+        ("task", _task(view)),
         ("source", _source(view)),
         ("output", plain(view["output"] or "")),
         ("handed in", f"{moment(view['created'])} by {plain(view['submitter'])}"),
@@ -46,8 +46,12 @@ def described(view: View) -> RenderableType:
         ("windows", _windows(view)),
         ("read", _read(view)),
         ("pace", _pace(view)),
-        ("best", _best(view)),
+        ("lowest" if view["task"] == "critical" else "best", _best(view)),
     )
+
+
+def _task(view: View) -> str:
+    return plain(f"{view['task']} {view['measure']}".rstrip())
 
 
 def state(view: View) -> str:

@@ -6,15 +6,18 @@ import { keyOf, parse, show } from "./schema.js";
 /** What stands where; a key that no group names comes into the last one. */
 const GROUPS = [
   ["Data", ["source", "variable"], true],
-  ["Question", ["task", "measure", "k", "output"], true],
+  ["Question", ["task", "measure", "threshold", "quantile", "k", "min_size", "connectivity", "tolerance", "output"], true],
   ["Part of the data", ["sel", "chunks", "smooth"]],
   ["Derivatives", ["dims", "order", "scheme", "period", "spacing", "scale", "nan", "dtype", "datetime_unit"]],
   ["On a sphere", ["geometry", "latitude", "longitude", "radius"]],
   ["Other", ["exclude_edges", "overwrite"]],
 ];
 
-/** Keys that one task only has. */
-const OF_TASK = { k: "find", exclude_edges: "find" };
+/** Keys that not every task has. */
+const OF_TASK = {
+  measure: ["find", "field", "regions"], scheme: ["find", "field", "regions"], k: ["find", "regions", "critical"], exclude_edges: ["find"], tolerance: ["critical"],
+  threshold: ["regions"], quantile: ["regions"], min_size: ["regions"], connectivity: ["regions"],
+};
 
 /** Choices that the schema tells in words only. */
 const CHOICES = {
@@ -22,12 +25,13 @@ const CHOICES = {
   scheme: ["direct", "iterated"],
   nan: ["propagate", "adapt"],
   geometry: ["cartesian", "sphere"],
+  connectivity: ["faces", "full"],
   dtype: ["float32", "float64"],
   datetime_unit: ["D", "h", "min", "s", "ms", "us", "ns"],
 };
 
 const LABELS = {
-  k: "Points to find", sel: "Selection", dims: "Dimensions", nan: "NaN", dtype: "Type of the result",
+  k: "How many to find", min_size: "Least points of a region", sel: "Selection", dims: "Dimensions", nan: "NaN", dtype: "Type of the result",
   smooth: "Smoothing", chunks: "Blocks", datetime_unit: "Unit of times", exclude_edges: "Without edges", window: "Blocks of a window",
 };
 
@@ -159,7 +163,7 @@ export class Fields {
   /** Fit the form to the task: which keys there are, and which measures. */
   adapt() {
     const task = this.all.get("task").text;
-    for (const [name, of] of Object.entries(OF_TASK)) if (this.all.has(name)) this.all.get(name).node.hidden = task !== of;
+    for (const [name, of] of Object.entries(OF_TASK)) if (this.all.has(name)) this.all.get(name).node.hidden = !of.includes(task);
     const output = this.all.get("output");
     output.required = task === "field";
     output.control.required = output.required;
@@ -179,7 +183,7 @@ export class Fields {
     const task = this.all.get("task").text;
     const [found, wrong] = [{}, []];
     for (const [name, field] of this.all) {
-      if (OF_TASK[name] && OF_TASK[name] !== task) continue;
+      if (OF_TASK[name] && !OF_TASK[name].includes(task)) continue;
       try {
         const value = field.value();
         if (value === undefined) continue;
@@ -189,8 +193,17 @@ export class Fields {
         wrong.push(field);
       }
     }
+    if (task === "regions" && !wrong.length) wrong.push(...this.unlimited(found));
     if (wrong.length) throw Object.assign(new Error("Some fields need another value."), { field: wrong[0] });
     return found;
+  }
+
+  /** The field to correct where regions have no limit, or two; that is told beside it. */
+  unlimited({ threshold, quantile }) {
+    if ((threshold === undefined) !== (quantile === undefined)) return [];
+    const field = this.all.get(threshold === undefined ? "threshold" : "quantile");
+    field.complain(threshold === undefined ? "This or a quantile is needed." : "There is a threshold already; leave one of the two empty.");
+    return [field];
   }
 
   /** The values of some fields; throws the first thing that is wrong. */

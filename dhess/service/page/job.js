@@ -121,7 +121,7 @@ function numbers(view) {
     ["Blocks", view.of_blocks ? `${whole(view.blocks)} of ${whole(view.of_blocks)}` : null],
     ["Data", view.of_nbytes ? `${amount(view.nbytes)} of ${amount(view.of_nbytes)}` : null],
     ["Took", view.state === "done" && view.started ? duration((Date.parse(view.ended) - Date.parse(view.started)) / 1000) : null],
-    ["Best so far", sofar ? `${number(view.best.value)} at [${view.best.index.join(", ")}]` : null],
+    [view.task === "critical" ? "Lowest so far" : "Best so far", sofar ? `${number(view.best.value)} at [${view.best.index.join(", ")}]` : null],
   ], "tiles");
 }
 

@@ -29,7 +29,7 @@ function choice(name, label, options, query) {
 
 function filters(query, me) {
   const states = [["", "all"], ...STATES.map((each) => [each, each])];
-  const tasks = [["", "all"], ["find", "find"], ["field", "field"]];
+  const tasks = [["", "all"], ["find", "find"], ["field", "field"], ["regions", "regions"], ["critical", "critical"]];
   const people = [["", "everybody"], [me.name, "me"]];
   return h("div", { role: "search", class: "filters", "aria-label": "Filter the jobs" },
     choice("state", "State", states, query), choice("task", "Task", tasks, query),

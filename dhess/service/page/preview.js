@@ -61,13 +61,20 @@ function typed(options) {
   }));
 }
 
+const WORK = {
+  find: (measure) => `search for the smallest ${measure}`,
+  field: (measure) => `write ${measure}`,
+  regions: (measure) => `label the regions of low ${measure}`,
+  critical: () => "search for critical points",
+};
+
 /** What a job would take; `use` takes blocks that would fit. */
 export function planView(plan, use) {
   const limit = plan.memory_limit === null ? "" : ` of ${amount(plan.memory_limit)}`;
   return [
     h("p", { class: plan.fits ? "fits" : "problem" }, plan.fits ? "It fits the memory of the workers." : "It does not fit the memory of the workers."),
     facts([
-      ["Work", plan.work === "find" ? `search for the smallest ${plan.measure}` : `write ${plan.measure}`],
+      ["Work", WORK[plan.work](plan.measure)],
       ["Cut into", `${counted(plan.blocks, "block")} of up to ${times(Object.values(plan.block))}, in ${counted(plan.windows, "window")}`],
       ["Reads", `${amount(plan.bytes_read)}, ${number(plan.read_ratio, 3)} × the data`],
       ["Writes", plan.bytes_written ? amount(plan.bytes_written) : null],

@@ -22,7 +22,7 @@ export async function showResult(spot, view, signal) {
   }
   if (signal.aborted) return;
   const figure = h("figure");
-  fill(card, h("h2", {}, "Result"), report.report === "find" ? found(report) : written(report),
+  fill(card, h("h2", {}, "Result"), SHOWS[report.report](report),
     downloads(view, report), figure);
   await picture(figure, view, report, signal);
 }
@@ -53,6 +53,84 @@ function columns({ answers, dims, units, measure }) {
     column("eigenvalues", (a) => a.eigenvalues.map((each) => number(each, 4)).join(", "), false),
     column("index", (a) => dims.map((dim) => a.index[dim]).join(", "), false),
   ];
+}
+
+function regions(report) {
+  const rows = report.regions.slice(0, SHOWN);
+  const column = (name, each, right = true) => ({ head: name, cells: rows.map(each), right });
+  const { units, dims, measure } = report;
+  const nans = report.nan_points ? whole(report.nan_points) : "none";
+  const among = `${counted(report.points, "point")}, ${nans} of them NaN`;
+  const limit = `${measure} is below ${number(report.threshold)}`;
+  if (!report.found) return [h("p", {}, `No region: ${limit} nowhere among ${among}; the smallest value is ${number(report.smallest)}.`), ...told(report)];
+  const what = `${counted(report.found, "region")} where ${limit}`;
+  const summary = h("p", {}, `${what}: ${whole(report.points_below)} of ${among}.`);
+  const left = report.found - report.regions.length;
+  const rest = left ? h("p", { class: "hint" }, `${whole(left)} more ${left === 1 ? "is" : "are"} left out, as asked by the least size or the number of regions.`) : null;
+  if (!rows.length) return [summary, rest, ...told(report)];
+  const remark = (r) => [r.touches_edge ? "at an edge" : null, ...r.wraps.map((dim) => `all around ${dim}`)].filter(Boolean).join("; ");
+  return [
+    summary,
+    table(what, [
+      column("region", (r) => String(r.region)),
+      column("points", (r) => whole(r.size)),
+      column(head(report.content, units.content), (r) => number(r.content)),
+      column(head(`lowest ${measure}`, units.value), (r) => number(r.value)),
+      ...dims.map((dim) => column(head(dim, units[dim]), (r) => number(r.at[dim], 8))),
+      column(head("field", units.field), (r) => number(r.field)),
+      ...dims.map((dim) => column(`${dim} from … to`, (r) => `${number(r.low[dim], 8)} … ${number(r.high[dim], 8)}`, false)),
+      rows.some(remark) ? column("remarks", remark, false) : null,
+    ].filter(Boolean)),
+    report.regions.length > SHOWN ? h("p", { class: "hint" }, `The first ${SHOWN} are shown; the files below have all that are told.`) : null,
+    rest, ...told(report),
+  ];
+}
+
+function kinds({ counts }) {
+  const named = [["minimum", "minima"], ["maximum", "maxima"], ["saddle", "saddles"], ["degenerate", "degenerate"]];
+  const there = named.filter(([kind]) => counts[kind]);
+  return there.length ? `: ${there.map(([kind, many]) => `${whole(counts[kind])} ${counts[kind] === 1 ? kind : many}`).join(", ")}` : "";
+}
+
+function critical(report) {
+  const rows = report.critical_points.slice(0, SHOWN);
+  const column = (name, each, right = true) => ({ head: name, cells: rows.map(each), right });
+  const { units, dims } = report;
+  const nans = report.nan_cells ? whole(report.nan_cells) : "none";
+  const what = `${counted(report.found, "critical point")}${kinds(report)}`;
+  const summary = h("p", {}, `${what}; among ${counted(report.points, "point")}, ${nans} of them beside NaN.`);
+  if (!rows.length) return [summary, ...told(report)];
+  const remark = (p) => (p.cells > 1
+    ? `plateau of ${whole(p.cells)} points, indices ${dims.map((dim) => `${dim} ${p.extent[dim].join(" … ")}`).join(", ")}`
+    : p.refined ? "" : "not refined");
+  return [
+    summary,
+    table(what, [
+      column("rank", (p) => String(p.rank)),
+      column("kind", (p) => p.kind, false),
+      ...dims.map((dim) => column(head(dim, units[dim]), (p) => number(p.at[dim], 8))),
+      column(head("field", units.field), (p) => number(p.field)),
+      column(head("eigenvalues", units.eigenvalues), (p) => p.eigenvalues.map((each) => number(each, 4)).join(", "), false),
+      column("Morse index", (p) => (p.morse_index === null ? "–" : String(p.morse_index))),
+      rows.some(remark) ? column("remarks", remark, false) : null,
+    ].filter(Boolean)),
+    report.found > rows.length ? h("p", { class: "hint" }, rest(report, rows.length)) : null,
+    alternating(report),
+    ...told(report), derivatives({ ...report, answers: rows }),
+  ];
+}
+
+function rest(report, shown) {
+  const { length } = report.critical_points;
+  const files = length > shown ? `The first ${shown} are shown; the files below have ${length < report.found ? whole(length) : "all"}.` : "";
+  return `${files}${length < report.found ? ` The lowest ${whole(length)} were asked for.` : ""}`.trim();
+}
+
+function alternating({ alternating: sum, by_index: counts, counts: { degenerate } }) {
+  if (sum === null) return null;
+  const signed = counts.map((each, i) => `${i ? (i % 2 ? " − " : " + ") : ""}${whole(each)}`).join("");
+  const left = degenerate ? `, ${whole(degenerate)} degenerate left out` : "";
+  return h("p", { class: "hint" }, `By Morse index, with alternating signs: ${signed} = ${whole(sum)}${left}; it is 0 where all axes wrap.`);
 }
 
 function told(report) {
@@ -87,6 +165,15 @@ function written(report) {
   ];
 }
 
+/** What each kind of result is shown as, and what its picture shows. */
+const SHOWS = { find: found, field: written, regions, critical };
+const DRAWN = {
+  find: (report) => `The field, and where ${report.measure} is smallest`,
+  field: (report) => `The field ${report.field}`,
+  critical: (report) => `The field, and its critical points${kinds(report)}`,
+  regions: (report) => `The field, and the regions where ${report.measure} is below ${number(report.threshold)}`,
+};
+
 function downloads(view, report) {
   const problem = h("p", { class: "problem", role: "alert" });
   const button = (name, rest, file) => h("button", {
@@ -106,7 +193,7 @@ function downloads(view, report) {
     },
   }, name);
   return h("div", { class: "actions" }, button("Save as JSON", "/result", `dhess-${view.id}.json`),
-    report.report === "find" ? button("Save as NetCDF", "/result.nc", `dhess-${view.id}.nc`) : null, problem);
+    report.report !== "field" ? button("Save as NetCDF", "/result.nc", `dhess-${view.id}.nc`) : null, problem);
 }
 
 /** Fetch the picture with the token, which an address alone would not carry. */
@@ -117,9 +204,7 @@ async function picture(figure, view, report, signal) {
     await repeat(async () => {
       const url = URL.createObjectURL(await bytes(place(view.id, "/result.png"), signal));
       signal.addEventListener("abort", () => URL.revokeObjectURL(url));
-      const text = report.report === "find"
-        ? `The field, and where ${report.measure} is smallest`
-        : `The field ${report.field}`;
+      const text = DRAWN[report.report](report);
       const image = h("img", { src: url, alt: text });
       await image.decode();
       const open = h("a", { href: url, target: "_blank", rel: "noopener" }, image);

@@ -1,7 +1,7 @@
 // What the state of a job is called, looks like, and lets one do.
 
 import { h } from "./dom.js";
-import { counted, duration, pace, whole } from "./format.js";
+import { counted, duration, number, pace, whole } from "./format.js";
 
 export const STATES = ["queued", "running", "paused", "stopped", "done", "failed", "cancelled"];
 
@@ -30,6 +30,11 @@ export function setBadge(place, view) {
   return place;
 }
 
+function limit({ measure, spec }) {
+  if (spec?.threshold !== undefined && spec.threshold !== null) return `where ${measure} is below ${number(spec.threshold)}`;
+  return `of the lowest ${number(100 * (spec?.quantile ?? 0), 4)} % of ${measure}`;
+}
+
 /** What a job is about, in one line. */
 export function title(view) {
   const sources = Array.isArray(view.source) ? view.source : [view.source];
@@ -44,6 +49,8 @@ export function title(view) {
 export function aim(view) {
   const k = view.spec?.k ?? 1;
   if (view.task === "field") return `write ${view.measure}`;
+  if (view.task === "regions") return `regions ${limit(view)}`;
+  if (view.task === "critical") return "critical points";
   return k === 1 ? `smallest ${view.measure}` : `${whole(k)} smallest ${view.measure}`;
 }
 

@@ -1,18 +1,19 @@
 """Jobs: hand in, list, show, cancel, retry, delete."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from dhess.job.spec import Task
 from dhess.service import examples
 from dhess.service.access import Reading, Submitting, TheService, check_own
 from dhess.service.bodies import check_type, table_of
 from dhess.service.errors import NoSuchJob
 from dhess.service.models import JobPage, JobView, LogPage, State
 from dhess.service.problems import problems
-from dhess.service.schema import FIELD, FIND, job_of
+from dhess.service.schema import JOBS, job_of
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
 ID = r"^[0-9a-f]{16}$"
@@ -39,7 +40,7 @@ def _view(job: JobView, status: int = 200) -> JSONResponse:
     "/jobs",
     summary="Hand in a job",
     status_code=201,
-    openapi_extra=examples.takes({"$ref": "#/components/schemas/Job"}, find=FIND, field=FIELD),
+    openapi_extra=examples.takes({"$ref": "#/components/schemas/Job"}, **JOBS),
     responses={
         200: _SHOWN | examples.answers("It was known already.", examples.JOB),
         201: _SHOWN
@@ -72,7 +73,7 @@ async def listed(
     service: TheService,
     caller: Reading,  # noqa: ARG001
     state: Annotated[State | None, Query(description="Only those in this state.")] = None,
-    task: Annotated[Literal["find", "field"] | None, Query(description="Only these.")] = None,
+    task: Annotated[Task | None, Query(description="Only these.")] = None,
     submitter: Annotated[str | None, Query(description="Only theirs.", max_length=100)] = None,
     limit: Annotated[int, Query(description="How many.", ge=1, le=200)] = 50,
     before: Annotated[

@@ -14,7 +14,7 @@ from dhess.service import examples
 from dhess.service.access import EVERYTHING, Reading, TheService
 from dhess.service.bodies import table_of
 from dhess.service.problems import problems
-from dhess.service.schema import FIELD, FIND, job_of, job_schema
+from dhess.service.schema import JOBS, job_of, job_schema
 
 router = APIRouter(prefix="/v1", tags=["looking"])
 
@@ -138,7 +138,7 @@ async def info(request: Request, service: TheService, caller: Reading) -> Respon
 @router.post(
     "/plan",
     summary="What would a job cost?",
-    openapi_extra=examples.takes({"$ref": "#/components/schemas/Job"}, find=FIND, field=FIELD),
+    openapi_extra=examples.takes({"$ref": "#/components/schemas/Job"}, **JOBS),
     responses={
         200: {"model": PlanReport, **examples.answers("As dhess plan --json.", examples.PLAN)},
         **problems(400, 401, 403, 413, 415, 422, 429, 503),

@@ -9,7 +9,7 @@ from typing import IO, Any, Final, Literal
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from dhess.report import FieldReport, FindReport
+from dhess.report import CriticalReport, FieldReport, FindReport, RegionsReport
 from dhess.service import examples
 from dhess.service.access import Reading, TheService, known
 from dhess.service.errors import NotReady, ServiceError, TooMany
@@ -44,7 +44,7 @@ _PROBLEMS = problems(401, 403, 404, 409, 413, 429, 503)
     summary="The result, as JSON",
     responses={
         200: {
-            "model": FindReport | FieldReport,
+            "model": FindReport | RegionsReport | CriticalReport | FieldReport,
             **examples.answers("As dhess find --json or dhess field --json.", examples.RESULT),
         },
         **_PROBLEMS,
@@ -60,7 +60,7 @@ async def result(job: JobId, service: TheService, caller: Reading) -> Response: 
     summary="The result, as NetCDF",
     response_class=Response,
     responses={
-        200: _binary(_TYPES["nc"], "What dhess.find_minimum returns, or the field."),
+        200: _binary(_TYPES["nc"], "What the function in Python returns, or the field."),
         **_PROBLEMS,
     },
 )

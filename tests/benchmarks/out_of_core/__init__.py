@@ -13,6 +13,7 @@ from .big import big
 from .counts import bytes_read, graph, windows
 from .memory import memory
 from .races import kinds, out_of_core, peers, speed_up, writing
+from .wholes import critical, many_regions, regions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,5 +31,8 @@ OUT_OF_CORE: dict[str, Callable[[Scale], Iterator[Ratio]]] = {
     "graph": graph,
     "memory": memory,
     "windows": windows,
+    "regions": regions,
+    "critical": critical,
+    "many-regions": many_regions,
     "big": big,
 }

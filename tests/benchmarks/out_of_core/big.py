@@ -10,7 +10,7 @@ import numpy as np
 from tests.benchmarks.report import Ratio, at_most
 
 from . import clusters, races, stores
-from .memory import of_workers
+from .memory import under_limit
 from .stores import Store
 
 if TYPE_CHECKING:
@@ -38,14 +38,10 @@ def big(scale: Scale) -> Iterator[Ratio]:
         with clusters.tuned(memory_limit=LIMIT) as client:
             before = _pids(client)
             work()
-            peak = max(memory.peak for memory in of_workers(client).values())
+            yield under_limit(f"{what}, {store.nbytes / 1e9:.3g} GB", client, LIMIT)
             restarted = len(before - _pids(client))
             spilled = _spilled(client)
         size = f"{what}, {store.nbytes / 1e9:.3g} GB"
-        yield Ratio(
-            f"peak memory of a worker ÷ its limit: {size}",
-            f"{peak / 1e6:.0f} MB ÷ {LIMIT / 1e6:.0f} MB", peak / LIMIT, at_most(1),
-        )  # fmt: skip
         yield Ratio(
             f"bytes spilled ÷ bytes of the store: {size}",
             f"{spilled / 1e6:.0f} MB ÷ {store.nbytes / 1e6:.0f} MB",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
+    from tests.benchmarks.report import Limit
     from tests.benchmarks.scale import Scale
 
 
@@ -45,20 +46,34 @@ def memory(scale: Scale) -> Iterator[Ratio]:
             floors = of_workers(client, forget=True)
             large()
             peaks = of_workers(client)
-        yield _blocks(what, floors, peaks, store.block_bytes)
+        yield above_floor(what, floors, peaks, store.block_bytes, at_most(3))
     stores.remove(path)
     stores.remove(tiny_path)
 
 
-def _blocks(what: str, floors: dict[str, Memory], peaks: dict[str, Memory], block: int) -> Ratio:
+def above_floor(
+    what: str,
+    floors: dict[str, Memory],
+    peaks: dict[str, Memory],
+    block: int,
+    limit: Limit | None,
+) -> Ratio:
+    """Return by how many blocks the worker that grew most did."""
     worker = max(peaks, key=lambda name: peaks[name].peak - floors[name].now)
     floor, peak = floors[worker].now, peaks[worker].peak
     return Ratio(
         f"peak memory of a worker above its floor of {floor / 1e6:.0f} MB ÷ block: {what}",
         f"{(peak - floor) / 1e6:.1f} MB ÷ {block / 1e6:.1f} MB",
         (peak - floor) / block,
-        at_most(3),
+        limit,
     )
+
+
+def under_limit(what: str, client: Client, limit: int) -> Ratio:
+    """Return how much of its limit the worker took that took most."""
+    peak = max(memory.peak for memory in of_workers(client).values())
+    measured = f"{peak / 1e6:.0f} MB ÷ {limit / 1e6:.0f} MB"
+    return Ratio(f"peak memory of a worker ÷ its limit: {what}", measured, peak / limit, at_most(1))
 
 
 def of_workers(client: Client, *, forget: bool = False) -> dict[str, Memory]:

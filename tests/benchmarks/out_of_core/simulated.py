@@ -44,7 +44,8 @@ def nothing_inside(sweep: Sweep, index: Index) -> Part:
 
 def nothing_between(sweep: Sweep, index: Index, parts: Sequence[Part]) -> Candidates:
     """Stand in for the task that searches the seams of one."""
-    return parts[0].best
+    best: Candidates = parts[0].best
+    return best
 
 
 def _one(place: int) -> Candidates:

@@ -57,7 +57,7 @@ def test_submit_watch_kill_result_cancel(
     page.get_by_text("There are no jobs yet").wait_for()
     page.get_by_role("link", name="Submit the first one").click()
 
-    fill_in(page, "long.zarr", Blocks="8", Blocks_of_a_window="1", Points_to_find="2")
+    fill_in(page, "long.zarr", Blocks="8", Blocks_of_a_window="1", How_many_to_find="2")
     data, plan = page.get_by_label("The data"), page.get_by_label("The plan")
     assert "z 64, y 64, x 64" in data.inner_text()
     assert "Warmth (K)" in data.inner_text()
@@ -161,7 +161,7 @@ def test_new_job_like_an_old_one(open_gateway: Gateway, look: Callable[..., Watc
     page = watched.page
     page.get_by_role("link", name="New job like this").click()
     page.get_by_text("The plan is ready").wait_for()
-    assert page.get_by_label("Points to find").input_value() == "2"
+    assert page.get_by_label("How many to find").input_value() == "2"
     assert page.get_by_label("Period").input_value() == "x=3.5"
     assert page.get_by_label("Selection").input_value() == "y=0:20"
     page.get_by_role("button", name="Submit job").click()
@@ -173,7 +173,7 @@ def test_field_needs_an_output(open_gateway: Gateway, look: Callable[..., Watche
     watched = look(f"{open_gateway.url}/#/submit")
     page = watched.page
     page.get_by_label("Task").select_option("field")
-    assert not page.get_by_label("Points to find").is_visible()
+    assert not page.get_by_label("How many to find").is_visible()
     page.get_by_label("Measure").select_option("gradient")
     page.get_by_label("Source").fill("run.zarr")
     page.get_by_label("The data").get_by_text("y 21, x 21").wait_for()
@@ -192,7 +192,7 @@ def test_wrong_values_are_told_beside_their_fields(
 ) -> None:
     watched = look(f"{open_gateway.url}/#/submit")
     page = watched.page
-    page.get_by_label("Points to find").fill("many")
+    page.get_by_label("How many to find").fill("many")
     page.get_by_role("button", name="Submit job").click()
     source = page.get_by_label("Source")
     assert source.evaluate("each => each === document.activeElement")

@@ -9,6 +9,7 @@ import pytest
 
 import dhess.service
 from dhess.report.layout import amount, duration, number
+from tests.browser import CONTRAST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,31 +19,6 @@ if TYPE_CHECKING:
 
 FILES = Path(str(dhess.service.__file__)).parent / "page"
 PHONE = {"width": 360, "height": 740}
-
-CONTRAST = """() => {
-  const parts = (c) => { const n = c.match(/[\\d.]+/g).map(Number); return [n[0], n[1], n[2], n[3] ?? 1]; };
-  const over = ([r, g, b, a], back) => [r, g, b].map((v, i) => v * a + back[i] * (1 - a));
-  const light = (c) => c.map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const ground = (e) => {
-    if (!e) return [255, 255, 255];
-    const own = parts(getComputedStyle(e).backgroundColor);
-    return own[3] === 1 ? own.slice(0, 3) : over(own, ground(e.parentElement));
-  };
-  const poor = [];
-  let seen = 0;
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const e = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || !e.checkVisibility() || e.closest(".unseen, .skip, noscript, option")) continue;
-    const back = ground(e), front = over(parts(getComputedStyle(e).color), back);
-    const [a, b] = [light(back), light(front)].sort((x, y) => y - x);
-    const ratio = (a + 0.05) / (b + 0.05);
-    seen += 1;
-    if (ratio < 4.5) poor.push([ratio.toFixed(2), e.tagName, e.className, walker.currentNode.data.slice(0, 40)]);
-  }
-  return {poor, seen};
-}"""  # noqa: E501
 
 
 def show(watched: Watched, gateway: Gateway, job: str, view: str) -> None:

@@ -5,42 +5,32 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import asdict, dataclass
-from functools import partial
-from itertools import product
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import dask
 import xarray as xr  # noqa: TC002  (documentation examples read the annotations)
 
-from dhess.budget import PAUSED, USABLE, Blocks, field_memory, smaller_blocks, starved
-from dhess.errors import InputError
-from dhess.fields import fitting
+from dhess.budget import starved
+from dhess.errors import InputError, suggest
 from dhess.fields.labels import is_lazy, the_variable
 from dhess.fields.quantity import quantity_named, quantity_of
 from dhess.grid import Grid
-from dhess.halo import in_blocks
 from dhess.measures import check_measure, find_measure
-from dhess.options import Options, is_count, is_number, settings
+from dhess.options import Options, Settings, is_count, is_number, settings
+from dhess.planning.costs import Cost, advice, of_field, of_search
+from dhess.regions import Question
 from dhess.running import Workers
 from dhess.running import workers as workers_there
 from dhess.search import checked_count
-from dhess.shapes import CHUNK_BYTES, auto_chunks, by, mega, read_factor
 from dhess.stencil import EVERYTHING, Stencil
-from dhess.stored import Stored, stored_of
-from dhess.sweep import Query, Sweep, interior
+from dhess.sweep import Query
 from dhess.units import plain
-from dhess.windows import BRANCHES, Searched
+from dhess.windows import Searched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    import dask.array as da
-    import numpy as np
-
-    from dhess.fields.quantity import Quantity
-
-LARGE = 512 * 10**6
-"""A stored chunk above this makes every reader large."""
+TASKS: Final = ("find", "field", "regions", "critical")
 
 
 @dataclass(frozen=True)
@@ -49,8 +39,9 @@ class Plan:
 
     source: str
     work: str
-    """``"find"`` or ``"field"``."""
+    """``"find"``, ``"field"``, ``"regions"`` or ``"critical"``."""
     measure: str
+    """Empty for critical points."""
     dims: tuple[str, ...]
     shape: tuple[int, ...]
     dtype: str
@@ -103,6 +94,7 @@ def plan(
     data: xr.DataArray | xr.Dataset,
     measure: str = "hessian_norm",
     *,
+    task: str = "find",
     k: int = 1,
     field: bool = False,
     workers: int | None = None,
@@ -119,17 +111,22 @@ def plan(
         DataArray, or a Dataset with one candidate variable, as for `dhess.find_minimum`.
     measure
         What is searched for or written: a measure; for a field also ``"gradient"``, ``"hessian"``
-        or ``"eigenvalues"``.
+        or ``"eigenvalues"``. Critical points have none.
+    task
+        ``"find"``: `dhess.find_minimum`. ``"field"``: the measure is written as a field.
+        ``"regions"``: `dhess.flat_regions` below a threshold. ``"critical"``:
+        `dhess.critical_points`.
     k
         Points to find.
     field
-        Whether the measure is written as a field, instead of searched.
+        The same as ``task="field"``.
     workers, threads, memory_limit
         Processes, threads of each, and bytes of each (also as text, ``"4GB"``). By default those of
         the active cluster, or else those that `dhess.local_cluster` would start.
     rate
         Bytes that one thread reads and computes in a second, for the time; ``"measure"`` searches
-        a block of the data and takes the time (for a field, reads one).
+        a block of the data and takes the time (for a field, reads one; for regions, looks for the
+        smallest value).
     **options
         The common options, see `dhess.gradient`.
 
@@ -151,22 +148,9 @@ def plan(
     (8, 27)
     """
     team = _team(workers, threads, memory_limit)
+    task = _task(task, field=field)
     chosen = settings(**options)
-    array, _ = plain(the_variable(data, chosen))
-    grid = Grid.of(array, chosen)
-    quantity = quantity_named(measure) if field else quantity_of(find_measure(measure))
-    if quantity.measure is not None:
-        check_measure(quantity.measure, len(grid.axes))
-    values = array.variable.data if is_lazy(array) else array.chunk().variable.data
-    dtype = chosen.result_dtype(array.dtype)
-    if field:
-        stencil = Stencil.of(grid, chosen, quantity.need)
-        cost = _of_field(values, stencil, quantity, dtype, team)
-    else:
-        stencil = Stencil.of(grid, chosen, EVERYTHING)
-        everywhere = tuple((0, size) for size in values.shape)
-        query = Query(find_measure(measure), checked_count(k, array.size), dtype, everywhere)
-        cost = _of_search(Searched.of(values, stencil, query, team), team)
+    array, cost = _costs(the_variable(data, chosen), task, measure, k, chosen, team)
     dims = tuple(map(str, array.dims))
     peak = sum(cost.memory.values())
     enough = not starved(cost.memory, team)
@@ -174,17 +158,17 @@ def plan(
     speed = _rate(rate, cost)
     return Plan(
         source=str(array.encoding.get("source", "")),
-        work="field" if field else "find",
-        measure=measure,
+        work=task,
+        measure="" if task == "critical" else measure,
         dims=dims,
-        shape=values.shape,
-        dtype=str(values.dtype),
+        shape=array.shape,
+        dtype=str(array.dtype),
         block=dict(zip(dims, cost.blocks.points, strict=True)),
         blocks=cost.blocks.number,
         windows=cost.windows,
         tasks=cost.tasks,
-        nbytes=int(values.nbytes),
-        bytes_read=round(cost.read * values.nbytes),
+        nbytes=int(array.nbytes),
+        bytes_read=round(cost.read * array.nbytes),
         read_ratio=round(cost.read, 6),
         bytes_written=cost.written,
         peak_memory=peak,
@@ -194,80 +178,10 @@ def plan(
         memory_limit=team.memory,
         fits=enough,
         chunks=None if chunks is None else dict(zip(dims, chunks, strict=True)),
-        seconds=None if speed is None else cost.read * values.nbytes / speed / team.slots,
+        seconds=None if speed is None else cost.read * array.nbytes / speed / team.slots,
         rate=speed,
-        advice=tuple(_advice(cost, team, peak)),
+        advice=(*advice(cost, team, peak), *_more(task)),
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Cost:
-    """What `Plan` tells of a search and of a field alike."""
-
-    blocks: Blocks
-    stored: Stored | None
-    windows: int
-    tasks: int
-    read: float
-    written: int
-    memory: dict[str, int]
-    smaller: tuple[int, ...] | None
-    """Blocks that take less memory."""
-    sample: Callable[[], int]
-    """Does one block, and returns its bytes."""
-    twice: bool = False
-    """Whether blocks are read for their rims first."""
-
-
-def _of_search(searched: Searched, team: Workers) -> Cost:
-    blocks = searched.blocks
-    windows = list(product(*searched.along))
-    per_block = 2 if searched.stored is not None else 3
-    merges = sum(-(-math.prod(b - a for a, b in window) // BRANCHES) for window in windows)
-    values, stored = searched.values, searched.stored
-    layout = searched.layout(windows[0])
-
-    def sample() -> int:
-        if stored is None:
-            return int(values.blocks[(0,) * values.ndim].compute().nbytes)
-        index = (0,) * values.ndim
-        interior(Sweep(searched.stencil, searched.query, layout, stored), index)
-        return math.prod(p.data[1] - p.data[0] for p in layout.block(index)) * blocks.itemsize
-
-    return Cost(
-        blocks, stored, len(windows), per_block * blocks.number + merges + len(windows),
-        searched.read_factor(), 0, searched.memory(team),
-        searched.smaller(team), sample,
-    )  # fmt: skip
-
-
-def _of_field(
-    values: da.Array, stencil: Stencil, quantity: Quantity, dtype: np.dtype[Any], team: Workers
-) -> Cost:
-    itemsize = dtype.itemsize * len(stencil.axes) ** len(quantity.leading)
-    values, again = fitting(values, stencil, itemsize, team)
-    stored = stored_of(values)
-    values, layout = in_blocks(values, stencil)
-    blocks = Blocks.of(values.chunks, values.dtype, stored)
-    project = partial(
-        field_memory, stencil=stencil, out_itemsize=itemsize, workers=team, reread=again is not None
-    )
-    around = 2 if blocks.seams(stencil) else 1
-    per_block = around + (1 if again is None else 0) + 1
-    factor = 1.0
-    if stored is not None and stored.chunks is not None:
-        ranges = ([p.data for p in row] for row in layout.pieces)
-        factor = read_factor(ranges, stored.chunks, values.shape)
-
-    def sample() -> int:
-        return int(values.blocks[(0,) * values.ndim].compute().nbytes)
-
-    return Cost(
-        blocks, stored, 1, per_block * blocks.number + 1,
-        factor * (2 if again is not None else 1), math.prod(values.shape) * itemsize,
-        project(blocks), smaller_blocks(project, values.chunks, values.dtype, stored, team), sample,
-        twice=again is not None,
-    )  # fmt: skip
 
 
 def _team(count: int | None, threads: int | None, memory_limit: str | float | None) -> Workers:
@@ -316,31 +230,49 @@ def _rate(rate: float | str | None, cost: Cost) -> float | None:
     )
 
 
-def _advice(cost: Cost, team: Workers, peak: int) -> Iterator[str]:
-    chunks = () if cost.stored is None else cost.stored.chunks or ()
-    chunk_bytes = cost.blocks.chunk_bytes
-    if cost.twice:
-        yield (
-            "each block is read twice, for its rim and for the field, since blocks that wait for "
-            "their neighbours would not fit; more memory per worker reads each once"
-        )
-    elif cost.read > 1.25 and cost.windows == 1:
-        yield (
-            f"stored chunks of {by(chunks)} points are read {cost.read:.3g} times on average, "
-            f"since blocks of {by(cost.blocks.points)} do not hold whole ones; leave chunks= out, "
-            "or rechunk the store to a part of the block"
-        )
-    if chunk_bytes > LARGE:
-        yield (
-            f"a stored chunk of {by(chunks)} points is {mega(chunk_bytes)}, and no block can be "
-            f"smaller; rechunk the store, for example to {by(_rechunked(cost.blocks))}"
-        )
-    if team.memory is not None and USABLE * team.memory < peak <= PAUSED * team.memory:
-        yield (
-            f"workers may write to disk in between, for {mega(peak)} is more than {USABLE:.0%} of "
-            f"{mega(team.memory)}; give them more, or use smaller blocks"
-        )
+def _task(task: str, *, field: bool) -> str:
+    """Check what is planned."""
+    if task not in TASKS:
+        raise InputError(f"task={task!r} is unknown; {suggest(str(task), TASKS)}")
+    if field and task not in ("find", "field"):
+        raise InputError(f"field=True and task={task!r} exclude each other; leave one of them out")
+    return "field" if field else task
 
 
-def _rechunked(blocks: Blocks) -> tuple[int, ...]:
-    return auto_chunks(blocks.points, (1,) * len(blocks.points), blocks.itemsize, CHUNK_BYTES)
+def _costs(
+    data: xr.DataArray, task: str, measure: str, k: int, chosen: Settings, team: Workers
+) -> tuple[xr.DataArray, Cost]:
+    """Return the array that is worked on, and what that costs."""
+    array, _ = plain(data)
+    array = array if is_lazy(array) else array.chunk()
+    values = array.variable.data
+    if task == "critical":
+        from dhess.critical import TOLERANCE, Asked  # needs scipy
+
+        asked = Asked.of(array, TOLERANCE, chosen)
+        return array, of_search(Searched.of(values, asked.stencil, asked.quest, team), team)
+    if task == "regions":
+        question = Question.of(array, measure, chosen, full=False)
+        searched = Searched.of(values, question.stencil, question.query, team)
+        more = question.labelled(searched, 0.0).taken_off
+        return array, of_search(searched, team, each=3, more=more)
+    grid = Grid.of(array, chosen)
+    quantity = quantity_named(measure) if task == "field" else quantity_of(find_measure(measure))
+    if quantity.measure is not None:
+        check_measure(quantity.measure, len(grid.axes))
+    dtype = chosen.result_dtype(array.dtype)
+    if task == "field":
+        stencil = Stencil.of(grid, chosen, quantity.need)
+        return array, of_field(values, stencil, quantity, dtype, team)
+    everywhere = tuple((0, size) for size in values.shape)
+    query = Query(find_measure(measure), checked_count(k, array.size), dtype, everywhere)
+    searched = Searched.of(values, Stencil.of(grid, chosen, EVERYTHING), query, team)
+    return array, of_search(searched, team)
+
+
+def _more(task: str) -> Iterator[str]:
+    if task == "regions":
+        yield (
+            "a quantile in place of a threshold is found first, in two to four more passes over "
+            "the data"
+        )
