@@ -64,7 +64,7 @@ class _Commands(click.Group):
             raise _Interrupted from stop
         except BrokenPipeError as gone:
             raise _ReaderGone from gone
-        except (DhessError, click.exceptions.Exit, click.ClickException):
+        except (click.exceptions.Exit, click.ClickException):
             raise
         except BaseException as error:
             if was_interrupted(error):  # what a lock, or a clean-up, made of Ctrl-C

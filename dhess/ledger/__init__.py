@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from dhess.errors import LedgerError
-from dhess.ledger.schema import prepare
+from dhess.ledger.schema import prepare, transaction
 from dhess.ledger.tokens import Token, Tokens
 
 if TYPE_CHECKING:
@@ -116,15 +116,8 @@ class Ledger(Tokens):
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Write everything inside, or nothing; it is on the disk when this ends."""
-        with self._lock, self._errors():
-            self._base.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._base
-                self._base.execute("COMMIT")
-            except BaseException:
-                if self._base.in_transaction:
-                    self._base.execute("ROLLBACK")
-                raise
+        with self._lock, self._errors(), transaction(self._base):
+            yield self._base
 
     def _rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._lock, self._errors():

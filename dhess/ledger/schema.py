@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from dhess.errors import LedgerError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 APPLICATION: Final = 0x64686573
@@ -109,15 +111,23 @@ def _migrate(base: sqlite3.Connection) -> None:
     ((version,),) = base.execute("PRAGMA user_version")
     if (application, version) == (APPLICATION, len(STEPS)):
         return  # nothing is written, for the disk may be full
-    base.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(base):
         ((version,),) = base.execute("PRAGMA user_version")
         for step in STEPS[version:]:
             for statement in filter(str.strip, step.split(";")):
                 base.execute(statement)
         base.execute(f"PRAGMA application_id = {APPLICATION}")
         base.execute(f"PRAGMA user_version = {len(STEPS)}")
+
+
+@contextmanager
+def transaction(base: sqlite3.Connection) -> Iterator[None]:
+    """Write everything inside, or nothing; it is on the disk when this ends."""
+    base.execute("BEGIN IMMEDIATE")
+    try:
+        yield
         base.execute("COMMIT")
     except BaseException:
-        base.execute("ROLLBACK")
+        if base.in_transaction:  # Ctrl-C may come between COMMIT and here
+            base.execute("ROLLBACK")
         raise

@@ -44,7 +44,7 @@ def serve(settings: Settings, told: Callable[[str], None]) -> int:
         host, port = sock.getsockname()[:2]
         scheme = "http" if settings.serve_cert is None else "https"
         name = f"[{host}]" if ":" in host else host
-        # Signals wait until _serve has its handlers: in between, Ctrl-C would end asyncio half-made.
+        # Signals wait until _serve has its handlers: before, Ctrl-C would end asyncio half-made.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             caught = asyncio.run(_serve(settings, sock, lambda: told(f"{scheme}://{name}:{port}")))
