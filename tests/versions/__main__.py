@@ -29,10 +29,10 @@ ROOT: Final = Path(__file__).parents[2]
 PYTHONS: Final = ("3.11", "3.12", "3.13")
 FAST: Final = "-q -m 'not slow'"
 SHOWN: Final = {
-    "": "dhess find f.zarr::f --json",
-    "netcdf": "dhess find f.nc --json",
+    "": "dhess find f.zarr::f --json -",
+    "netcdf": "dhess find f.nc --json -",
     "plot": "dhess find f.zarr::f --plot found.png && test -s found.png",
-    "performance": "dhess find f.zarr::f --workers 1 --performance report.html && test -s report.html",
+    "performance": "dhess find f.zarr::f --workers 1 --performance p.html && test -s p.html",
     "s3": "python -c 'import s3fs'",
     "units": "python -c 'import cf_xarray, pint_xarray, cftime; import dhess.units'",
     "service": "dhess token add ada --data data && dhess serve --help",
@@ -145,14 +145,14 @@ def _oldest(clone: Path, wheel: Path, folder: Path, tests: str) -> None:
     held = [line for line in lines if _name(line) in named]
     (place / "held.txt").write_text("\n".join(held) + "\n")
     _uv(f"pip install --quiet --python '{env}' -c held.txt '{_wanted(wheel, 'all,test')}'", place)
-    _run(f"python -m pytest {tests}", clone, env)
+    _run(f"pytest {tests}", clone, env)
 
 
 def _newest(clone: Path, wheel: Path, folder: Path, python: str, tests: str) -> None:
     place = folder / f"newest-{python}"
     env = _environment(place, python)
     _uv(f"pip install --quiet --python '{env}' '{_wanted(wheel, 'all,test')}'", place)
-    _run(f"python -m pytest {tests}", clone, env)
+    _run(f"pytest {tests}", clone, env)
 
 
 def _dependencies() -> list[str]:
