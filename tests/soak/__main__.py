@@ -132,13 +132,13 @@ def report(soak: Soak, rounds: int) -> str:
     kills = soak.kills
     what = [
         f"{rounds} rounds of {len(KINDS)} jobs in {minutes:.0f} minutes",
-        f"{len(kills)} kills ({kills.count('worker')} of workers, {kills.count('runner')} of runners)",
+        f"{kills.count('worker')} kills of workers, {kills.count('runner')} of runners",
         f"{len(soak.wrong)} wrong or lost.",
     ]
-    head = "process | lived | MB at a quarter | at the end | at most | MB/h | files | sockets | threads"
+    head = "process | lived | MB at ¼ | at the end | at most | MB/h | files | sockets | threads"
     return "\n".join([
         "# Soak", "", "; ".join(what), "",
-        "Processes that lived ten minutes and more; the slope is after the first quarter of a life:",
+        "Processes that lived ten minutes and more; the slope is after a quarter of a life:",
         "", f"| {head} |", f"|{' --- |' * 9}", *soak.watch.rows(), "",
         f"{soak.watch.short()} more lived shorter (runners end with their jobs).", "",
         "From a job's submission to its answer (medians):", "",
