@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -82,15 +83,13 @@ def _trials(
 ) -> Iterator[tuple[str, Callable[[], None]]]:
     if chosen.part in (None, "extras"):
         for extra in SHOWN if chosen.extra is None else [chosen.extra]:
-            yield f"extra {extra or '(none)'}", lambda extra=extra: _extra(wheel, folder, extra)
+            yield f"extra {extra or '(none)'}", partial(_extra, wheel, folder, extra)
     if chosen.part in (None, "oldest"):
-        yield f"oldest {PYTHONS[0]}", lambda: _oldest(clone, wheel, folder, chosen.tests)
+        yield f"oldest {PYTHONS[0]}", partial(_oldest, clone, wheel, folder, chosen.tests)
     if chosen.part in (None, "newest"):
         for python in PYTHONS if chosen.python is None else [chosen.python]:
-            yield (
-                f"newest {python}",
-                lambda python=python: _newest(clone, wheel, folder, python, chosen.tests),
-            )
+            trial = partial(_newest, clone, wheel, folder, python, chosen.tests)
+            yield f"newest {python}", trial
 
 
 def _try(name: str, done: Callable[[], None]) -> bool:
@@ -159,9 +158,11 @@ def _dependencies() -> list[str]:
     """Every requirement of dhess and its extras that names a package."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    return project["dependencies"] + [
-        each for extra in SHOWN if extra for each in extras[extra] if not each.startswith("dhess[")
+    wanted = [
+        *project["dependencies"],
+        *(each for extra in SHOWN if extra for each in extras[extra]),
     ]
+    return [each for each in wanted if not each.startswith("dhess[")]
 
 
 def _name(requirement: str) -> str:
