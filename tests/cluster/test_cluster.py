@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import dask.array
 import distributed
 import numpy as np
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 import xarray as xr
 
