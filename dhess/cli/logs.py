@@ -7,6 +7,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from dhess.errors import harmless
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,7 +21,7 @@ class _Stderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            print(self.format(record), file=sys.stderr, flush=True)
+            print(harmless(self.format(record)), file=sys.stderr, flush=True)
         except Exception:  # noqa: BLE001  (as logging does: the work goes on)
             self.handleError(record)
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from dhess.errors import SourceError, line
 from dhess.source.chunks import auto_chunks, blocks
+from dhess.source.elsewhere import data_elsewhere
 from dhess.source.engine import ZARR_METADATA
 from dhess.source.location import is_url, location_of, split_source
 from dhess.source.many import open_many
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ZARR_METADATA",
     "auto_chunks",
+    "data_elsewhere",
     "is_url",
     "line",
     "location_of",
