@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import tracemalloc
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -78,6 +79,39 @@ def test_a_name_that_leads_out_of_a_bucket(memory_files: Any, zarr_format: Any) 
     memory_files.pipe_file(file, text.replace('"f": {', '"../secret.zarr/f": {').encode())
     with pytest.raises(SourceError, match="which lies outside of it"):
         dhess.open("memory://bucket/open.zarr")
+
+
+# --- sizes that cannot be
+
+SIZES: dict[str, tuple[list[int], list[int], Any]] = {
+    "blocks along a dimension": ([10**7, 9], [4, 9], None),
+    "of them along 'd0'": ([10**18, 9], [4, 9], "auto"),
+    "1,000,000,000,000 blocks": ([10**6, 10**6], [1, 1], None),
+    "80 dimensions": ([2] * 80, [2] * 80, "auto"),
+    "points, and at most": ([2**62, 2**62], [2**62, 2**62], "auto"),
+    "too large": ([2**63, 2], [4, 1], "auto"),
+}
+
+
+@pytest.mark.parametrize("told", SIZES)
+def test_sizes_that_a_store_only_states(tmp_path: Path, told: str) -> None:
+    """They cost a few numbers to write, and would cost all memory to list."""
+    shape, stored, chunks = SIZES[told]
+    quartic().to_dataset(name="f").to_zarr(tmp_path / "a.zarr", zarr_format=2, consolidated=False)
+    place = tmp_path / "a.zarr" / "f"
+    metadata = json.loads((place / ".zarray").read_text()) | {"shape": shape, "chunks": stored}
+    (place / ".zarray").write_text(json.dumps(metadata))
+    dims = [f"d{i}" for i in range(len(shape))]
+    (place / ".zattrs").write_text(json.dumps({"_ARRAY_DIMENSIONS": dims}))
+    tracemalloc.start()
+    try:
+        with pytest.raises(SourceError) as caught:
+            dhess.open(tmp_path / "a.zarr::f", chunks=chunks)
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
+    assert told in str(caught.value) or told == "blocks along a dimension"
+    assert "\n" not in str(caught.value)
 
 
 # --- codecs that run code
@@ -224,7 +258,7 @@ def test_names_command_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture
         assert "evil" in told, words
         assert not set(COMMANDS) - set("[2J]0;owned31mevil") & set(told), words
     main(["info", source, "--json", "-"])
-    assert json.loads(capsys.readouterr().out)["variable"] == f"f{COMMANDS}"
+    assert json.loads(capsys.readouterr().out)["name"] == f"f{COMMANDS}"
 
 
 def test_text_stays_what_it_is() -> None:

@@ -10,7 +10,6 @@ import contextlib
 import io
 import json
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -26,6 +25,7 @@ from tests.stores import quartic
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
+    from pathlib import Path
 
 OPTIONS: Final = [
     "--measure", "--dims", "--k", "--order", "--scheme", "--period", "--spacing", "--scale",
@@ -132,17 +132,24 @@ def coordinates(rng: random.Random, folder: Path) -> None:
             field = 3.0 * x * x + 2.0 * x + 1.0
     else:
         field = np.arange(float(len(numbers)))
-    da = xr.DataArray(np.stack([field] * 4), dims=("b", "x"), coords={"x": ("x", values)})
+    try:
+        da = xr.DataArray(np.stack([field] * 4), dims=("b", "x"), coords={"x": ("x", values)})
+    except ValueError:
+        return  # xarray takes no such dates
     order = rng.choice([2, 2, 4, 6, 8])
     found = dhess.laplacian(da, dims=("x",), order=order).values
     if not exact or not np.isfinite(field).all():
         return
-    step = float(np.min(np.abs(np.diff(x))))
-    spread = float(np.max(np.abs(np.diff(x)))) / step
-    noise = 1e3 * np.spacing(np.max(np.abs(field))) / step**2 * max(1.0, spread) ** 2
-    if spread < 100 and noise < 1.0 and step > 1e-100:
-        worst = float(np.max(np.abs(found - 6.0)))
-        assert worst <= 1e-6 + noise * 1e3, f"6 is {found.ravel()[:3]}, off by {worst:.3g}"
+    steps = np.abs(np.diff(x))
+    step, spread = float(steps.min()), float(steps.max() / max(steps.min(), 1e-300))
+    away = np.abs(x - np.linspace(x[0], x[-1], len(x))).max()
+    rounding = np.spacing(np.abs(numbers.astype(float)).max())
+    if spread > 30 or not step > 1e-100 or 4 * rounding < away < 1e-5 * np.abs(numbers).max():
+        return  # steps that are equal but for float32's rounding are taken as equal
+    noise = np.spacing(np.abs(field).max()) + (6 * np.abs(x).max() + 2) * rounding
+    noise *= 1e3 * spread**2 / step**2
+    worst = float(np.max(np.abs(found - 6.0)))
+    assert worst <= 1e-6 + noise, f"6 is {found.ravel()[:3]}, off by {worst:.3g}"
 
 
 def _looked_at(path: Path, rng: random.Random) -> None:

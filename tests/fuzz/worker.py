@@ -29,7 +29,7 @@ def run(kind: str, seed: int, number: int, folder: Path) -> str | None:
         return None if told.strip() and "\n" not in told else f"no sentence: {told!r}"
     except RecursionError as error:
         return f"RecursionError: {str(error)[:200]}"
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  (whatever it is, it is told)
         last = traceback.extract_tb(error.__traceback__)[-1]
         return f"{type(error).__name__}: {str(error)[:300]} ({last.filename}:{last.lineno})"
     return None
