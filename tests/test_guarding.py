@@ -16,7 +16,8 @@ import pytest
 
 import dhess
 from dhess.cli import main
-from dhess.errors import SourceError, escaped, plain
+from dhess.errors import InputError, SourceError, escaped, plain
+from dhess.job import JobSpec
 from dhess.source.elsewhere import data_elsewhere
 from dhess.source.guarding import check_metadata
 from tests.stores import quartic, store
@@ -85,7 +86,7 @@ def test_a_name_that_leads_out_of_a_bucket(memory_files: Any, zarr_format: Any) 
 
 SIZES: dict[str, tuple[list[int], list[int], Any]] = {
     "blocks along a dimension": ([10**7, 9], [4, 9], None),
-    "of them along 'd0'": ([10**18, 9], [4, 9], "auto"),
+    "of them along 'd0'": ([10**17, 9], [4, 9], "auto"),
     "1,000,000,000,000 blocks": ([10**6, 10**6], [1, 1], None),
     "80 dimensions": ([2] * 80, [2] * 80, "auto"),
     "points, and at most": ([2**62, 2**62], [2**62, 2**62], "auto"),
@@ -112,6 +113,26 @@ def test_sizes_that_a_store_only_states(tmp_path: Path, told: str) -> None:
         tracemalloc.stop()
     assert told in str(caught.value) or told == "blocks along a dimension"
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["a\0b", "a\0b.zarr::f", "file:///a\0b", "\ud800", "memory://\0"])
+def test_characters_that_no_path_has(path: str) -> None:
+    with pytest.raises(SourceError, match="has a character that no path has"):
+        dhess.open(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["k = " + "9" * 5000, "a = " + "[" * 50_000, "k = 0x" + "f" * 5000]
+)
+@pytest.mark.parametrize("suffix", [".toml", ".json"])
+def test_a_job_without_end(tmp_path: Path, text: str, suffix: str) -> None:
+    """Numbers of more digits than Python writes, and lists deeper than it reads."""
+    file = tmp_path / f"job{suffix}"
+    said = f'source = "a.zarr"\n{text}' if suffix == ".toml" else text.partition(" = ")[2]
+    file.write_text(said)
+    with pytest.raises(InputError) as caught:
+        JobSpec.load(file)
+    assert len(str(caught.value)) < 600
 
 
 # --- codecs that run code

@@ -84,11 +84,13 @@ def mutated(rng: random.Random, found: Any) -> Any:
     for _ in range(rng.randrange(1, 3)):
         *path, last = rng.choice(places) if places else ("shape",)
         table = found
-        for key in path:
-            table = table[key]
         try:
+            for key in path:
+                table = table[key]
             table[last]
         except (LookupError, TypeError):
+            continue
+        if not isinstance(table, (dict, list)):
             continue
         how = rng.random()
         if isinstance(table, dict) and how < 0.15:
