@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import subprocess
+import sys
 import tracemalloc
 import urllib.error
 import urllib.request
@@ -285,6 +287,29 @@ def test_names_command_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_text_stays_what_it_is() -> None:
     assert plain("λ ≤ 2\n∇²") == "λ ≤ 2 ∇²"
     assert json.loads(escaped(json.dumps(COMMANDS, ensure_ascii=False))) == COMMANDS
+
+
+# --- what readers leave behind
+
+
+def test_damaged_files_leave_no_traceback(
+    tmp_path: Path, fresh_process_environment: dict[str, str]
+) -> None:
+    """Of h5netcdf's file that was never open, and of the tasks of Zarr that failed second."""
+    quartic().to_dataset(name="f").to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    data = (tmp_path / "a.nc").read_bytes()
+    (tmp_path / "a.nc").write_bytes(data[: len(data) // 2])
+    quartic().to_dataset(name="f").to_zarr(tmp_path / "a.zarr", zarr_format=2, consolidated=False)
+    for name in "fxy":
+        (tmp_path / "a.zarr" / name / ".zarray").write_text('{"zarr_format": 2, "shape": ["a"]}')
+    run = "import sys; from dhess.cli import main; sys.exit(main())"
+    for name in ("a.nc", "a.zarr"):
+        ended = subprocess.run(
+            [sys.executable, "-c", run, "info", str(tmp_path / name)],
+            env=fresh_process_environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ended.returncode == 2
+        assert len(ended.stderr.splitlines()) == 1, ended.stderr
 
 
 # --- pages of a cluster

@@ -26,12 +26,18 @@ class _Stderr(logging.Handler):
             self.handleError(record)
 
 
+def _is_told(record: logging.LogRecord) -> bool:
+    """Leave out what Zarr's tasks failed with after the first one, which is told in a sentence."""
+    return not str(record.msg).startswith("Task exception was never retrieved")
+
+
 @contextmanager
 def shown_log(*, verbose: bool) -> Iterator[None]:
     """Show all that is logged or, to a person at a terminal, only what explains a wait at first.
 
     A log that somebody has set up before stays as it is.
     """
+    logging.getLogger("asyncio").addFilter(_is_told)
     log = logging.getLogger("dhess" if verbose else COMPILING)
     if log.handlers or not (verbose or sys.stderr.isatty()):
         yield

@@ -36,8 +36,8 @@ def open_dataset(location: str, kw: Mapping[str, Any]) -> xr.Dataset:
         _require_h5netcdf(location)
     with _QUIET:
         try:
-            if is_url(location) and options["engine"] == "h5netcdf":
-                refuse_elsewhere(location, options.get("storage_options") or {})
+            if options["engine"] == "h5netcdf":
+                _try_hdf5(location, options.get("storage_options") or {})
             dataset = _opened(location, options)
         except SourceError as error:
             raise SourceError(
@@ -47,6 +47,16 @@ def open_dataset(location: str, kw: Mapping[str, Any]) -> xr.Dataset:
         except Exception as error:
             raise SourceError(_why_not(location, options, error)) from error
     return _finished(dataset, location)
+
+
+def _try_hdf5(location: str, storage_options: Mapping[str, Any]) -> None:
+    """Open a file once before h5netcdf does, which of a damaged one leaves a traceback behind."""
+    if is_url(location):
+        refuse_elsewhere(location, storage_options)
+        return
+    import h5py
+
+    h5py.File(location, "r").close()
 
 
 class _Quiet:
