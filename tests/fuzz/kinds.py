@@ -72,6 +72,7 @@ def words(rng: random.Random, folder: Path) -> None:
             line.append(rng.choice(WORDS) if many else str(rng.choice(NUMBERS)))
     if rng.random() < 0.1:
         line[rng.randrange(len(line))] = text(rng, rng.choice(line))
+    line = [word.replace("\0", "").replace("\ud800", "") for word in line]  # no system gives these
     out, err = io.StringIO(), io.StringIO()
     with (
         contextlib.chdir(folder),
