@@ -42,6 +42,11 @@ _LEAST_MEMORY = 200_000_000
 _LEAVE_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 _LOGGING = "DASK_LOGGING__DISTRIBUTED"
 _ENVIRON = "distributed.nanny.pre-spawn-environ"
+# Every account of this machine reaches loopback, and Dask's pages tell of tasks, workers and logs
+# without a dashboard too: /info, /json and /metrics.
+_NO_PAGES: dict[str, list[str]] = {
+    "distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []
+}  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -54,9 +59,10 @@ def local_cluster(
     """Start worker processes of one thread on this machine, and end them with the context.
 
     The client is the default one inside the context, so every Dask computation uses it. The workers
-    listen on the loopback interface only, without a dashboard, leave Ctrl-C to this process, and
-    log nothing but what is fatal; your own Dask configuration of the workers' environment or of
-    logging wins. A script needs its ``if __name__ == "__main__":``, since the processes import it.
+    listen on the loopback interface only, without a dashboard or any other page, leave Ctrl-C to
+    this process, and log nothing but what is fatal; your own Dask configuration of the workers'
+    environment or of logging wins. A script needs its ``if __name__ == "__main__":``, since the
+    processes import it.
 
     Parameters
     ----------
@@ -103,8 +109,9 @@ def local_cluster(
     }
     with _environment_restored(), _quiet(), contextlib.ExitStack() as stack:
         try:
-            environment = dask.config.set({_ENVIRON: _worker_environment()})
-            with _environment_restored(), _ctrl_c_held(), environment:
+            pages = {} if "dashboard_address" in kw else _NO_PAGES
+            config = dask.config.set({_ENVIRON: _worker_environment(), **pages})
+            with _environment_restored(), _ctrl_c_held(), config:
                 cluster = stack.enter_context(LocalCluster(**options))
             client = stack.enter_context(Client(cluster))
         except Exception as error:

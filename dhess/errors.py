@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import warnings
 from typing import TYPE_CHECKING
 
@@ -104,6 +105,47 @@ def line(error: BaseException | None) -> str:
     """Return the first line of what a library said, as a clause."""
     lines = str(error).strip().splitlines() or [""]
     return lines[0].strip().rstrip(".;:") or type(error).__name__
+
+
+# What a terminal takes as a command, and what has it show text in another order than it has.
+_COMMANDS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def harmless(text: str) -> str:
+    r"""Return text without what a terminal would take as a command; lines stay lines.
+
+    Names, units and attributes come from files that somebody else wrote.
+
+    Examples
+    --------
+    >>> harmless("a\x1b[2Jb\nc\u202ed")
+    'a?[2Jb\nc?d'
+    """
+    return _COMMANDS.sub("?", text)
+
+
+def escaped(text: str) -> str:
+    r"""Return JSON that says the same, without what a terminal would take as a command.
+
+    Examples
+    --------
+    >>> escaped('["a\x9b2J"]')
+    '["a\\u009b2J"]'
+    """
+    return _COMMANDS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def plain(text: object) -> str:
+    r"""Return text in one line, without what a terminal would take as a command.
+
+    Examples
+    --------
+    >>> plain("a\x1b[2Jb\nc")
+    'a?[2Jb c'
+    """
+    return harmless(" ".join(str(text).split()))
 
 
 def suggest(value: str, known: Iterable[str]) -> str:

@@ -31,7 +31,7 @@ from dhess.cli.remote import COMMANDS as REMOTE
 from dhess.cli.run import run
 from dhess.cli.serve import serve
 from dhess.cli.token import token
-from dhess.errors import DhessError, DhessWarning, Interrupted, was_interrupted
+from dhess.errors import DhessError, DhessWarning, Interrupted, plain, was_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -224,4 +224,4 @@ def _say(sentence: str, code: int) -> int:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split()).rstrip(".")
+    return plain(text).rstrip(".")

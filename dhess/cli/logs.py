@@ -7,6 +7,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from dhess.errors import harmless
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,9 +21,14 @@ class _Stderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            print(self.format(record), file=sys.stderr, flush=True)
+            print(harmless(self.format(record)), file=sys.stderr, flush=True)
         except Exception:  # noqa: BLE001  (as logging does: the work goes on)
             self.handleError(record)
+
+
+def _is_told(record: logging.LogRecord) -> bool:
+    """Leave out what Zarr's tasks failed with after the first one, which is told in a sentence."""
+    return not str(record.msg).startswith("Task exception was never retrieved")
 
 
 @contextmanager
@@ -30,6 +37,7 @@ def shown_log(*, verbose: bool) -> Iterator[None]:
 
     A log that somebody has set up before stays as it is.
     """
+    logging.getLogger("asyncio").addFilter(_is_told)
     log = logging.getLogger("dhess" if verbose else COMPILING)
     if log.handlers or not (verbose or sys.stderr.isatty()):
         yield

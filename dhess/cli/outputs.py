@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import sys
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dhess.errors import DhessWarning, InputError, OutputError
+from dhess.errors import DhessWarning, InputError, OutputError, escaped, harmless
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import xarray as xr
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from dhess.report import (
         AtReport,
@@ -120,7 +122,7 @@ def write_json(what: Any, json_file: str | None) -> bool:
         return False
     text = what if isinstance(what, str) else json.dumps(what, indent=2)
     if json_file == "-":
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write(f"{escaped(text)}\n")
         sys.stdout.flush()
         return True
     from dhess.sink import whole_file
@@ -139,9 +141,25 @@ def say(what: Any) -> None:
     width = None if sys.stdout.isatty() else PIPE_WIDTH
     console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False, width=width)
     with console.capture() as captured:  # rich would leave the process when a pipe breaks
-        console.print(what)
+        console.print(what if isinstance(what, str) else _Harmless(what))
     sys.stdout.write(captured.get())
     sys.stdout.flush()
+
+
+@dataclass(frozen=True)
+class _Harmless:
+    """Something for rich, of whose text a terminal takes nothing as a command.
+
+    What is in files is text; the commands for bold and lines are added to it later.
+    """
+
+    what: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.segment import Segment
+
+        for text, style, control in console.render(self.what, options):
+            yield Segment(text if control else harmless(text), style, control)
 
 
 def check_netcdf(out: str | None) -> None:

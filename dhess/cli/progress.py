@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from dask.callbacks import Callback
 
 from dhess.cli.pace import Pace
+from dhess.errors import plain
 from dhess.report.layout import amount, duration
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Meter:
         return due
 
     def _say(self, what: str) -> None:
-        print(f"{self.label}: {what}", file=sys.stderr)
+        print(plain(f"{self.label}: {what}"), file=sys.stderr)
 
 
 class SearchMeter(Meter):

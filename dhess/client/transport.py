@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import ssl
 from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
@@ -23,7 +22,7 @@ from urllib.request import (
 )
 
 from dhess.client.errors import RemoteError, UnreachableError
-from dhess.errors import InputError, line
+from dhess.errors import InputError, line, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -181,14 +180,3 @@ def _told(error: HTTPError) -> str:
     except (OSError, HTTPException, ValueError, LookupError, TypeError):
         return f"the server answers {error.code} {plain(error.reason)}"
     return plain(detail if isinstance(detail, str) else json.dumps(detail))[:MOST_TOLD]
-
-
-def plain(text: object) -> str:
-    r"""Return text in one line, without what a terminal would take as a command.
-
-    Examples
-    --------
-    >>> plain("a\x1b[2Jb\nc")
-    'a?[2Jb c'
-    """
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "?", " ".join(str(text).split()))

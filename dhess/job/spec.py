@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from dhess import critical
-from dhess.errors import InputError, suggest
+from dhess.errors import InputError, line, suggest
 from dhess.fields.quantity import quantity_named
 from dhess.measures import find_measure
 from dhess.options import Options, settings
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Number = StrictInt | StrictFloat
 Lengths = dict[StrictStr, Number]
-Count = Annotated[StrictInt, Field(ge=1)]
+Count = Annotated[StrictInt, Field(ge=1, le=2**63 - 1)]
 Task = Literal["find", "field", "regions", "critical"]
 Pair = Annotated[list[StrictInt | None], Field(min_length=2, max_length=2)]
 
@@ -230,10 +230,10 @@ class JobSpec(_Model):
             raise InputError(
                 f"job file {str(path)!r} cannot be read: {told}; check the path"
             ) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             kind = "JSON" if place.suffix == ".json" else "TOML"
             raise InputError(
-                f"job file {str(path)!r} is not valid {kind}: {error}; correct it there"
+                f"job file {str(path)!r} is not valid {kind}: {line(error)}; correct it there"
             ) from error
         if not isinstance(given, dict):
             raise InputError(f"job file {str(path)!r} holds no table of keys; write source = …")
@@ -363,4 +363,13 @@ def _sentence(error: ValidationError) -> str:
     first = errors[0]
     if first["type"] == "missing":
         return f"a job needs {name!r}; write {name} = …"
-    return f"{name}={first['input']!r} of a job is wrong: {', or '.join(told)}"
+    return f"{name}={_shown(first['input'])} of a job is wrong: {', or '.join(told)}"
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it is written, cut where it is long."""
+    try:
+        said = repr(value)
+    except (ValueError, RecursionError):  # Python writes no number of more than 4,300 digits
+        return f"a {type(value).__name__} without end"
+    return said if len(said) <= 200 else f"{said[:200]}…"

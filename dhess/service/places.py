@@ -14,12 +14,12 @@ from collections import deque
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from dhess.errors import DhessError, InputError
 from dhess.service.errors import Refused
-from dhess.source import ZARR_METADATA, is_url, public, split_source
+from dhess.source import ZARR_METADATA, data_elsewhere, is_url, public, split_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -145,9 +145,8 @@ class Places:
         for found in self._found(path, roots):
             self._check_inside(found, roots, path, "source")
             self._check_links(found, roots, path, "source")
-            if found.is_file() and _refers_to_others(found):
-                told = "it takes data from other files"
-                raise _refused(path, "source", told, self.roots)
+            if found.is_file() and (other := data_elsewhere(found)) is not None:
+                raise _refused(path, "source", other, self.roots)
 
     def _found(self, path: str, roots: Sequence[Path]) -> Iterator[Path]:
         """Yield what a path or a pattern names, refusing every folder outside on the way."""
@@ -216,29 +215,6 @@ def _links(store: Path) -> Iterator[str]:
                     yield entry.path
                 if entry.is_dir():
                     folders.append(entry.path)
-
-
-def _refers_to_others(file: Path) -> bool:
-    """Tell whether an HDF5 file has data elsewhere, by any of the three ways that there are."""
-    try:
-        import h5py
-    except ImportError:
-        return False  # and so nobody reads it
-    if not h5py.is_hdf5(file):
-        return False
-
-    with h5py.File(file) as opened:
-
-        def elsewhere(name: str, link: Any) -> bool | None:
-            if isinstance(link, h5py.ExternalLink):
-                return True
-            if isinstance(link, h5py.SoftLink):
-                return None
-            found = opened[name]
-            other = isinstance(found, h5py.Dataset) and (found.external or found.is_virtual)
-            return True if other else None
-
-        return bool(opened.visititems_links(elsewhere))
 
 
 def _inside_text(path: str, roots: Sequence[str], reach: Sequence[str], what: str) -> str:

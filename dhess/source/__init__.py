@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dhess.errors import SourceError, line
-from dhess.source.chunks import auto_chunks, blocks
+from dhess.source.chunks import auto_chunks, blocks, check_count, check_shape
+from dhess.source.elsewhere import data_elsewhere
 from dhess.source.engine import ZARR_METADATA
 from dhess.source.location import is_url, location_of, split_source
 from dhess.source.many import open_many
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ZARR_METADATA",
     "auto_chunks",
+    "data_elsewhere",
     "is_url",
     "line",
     "location_of",
@@ -111,6 +113,7 @@ def open(  # noqa: A001  (the name is part of the public API)
     else:
         array, stored, pieces = open_many(locations, variable, source, kw)
     try:
+        check_shape(array.shape, stored.label)
         lazy = _cut(array, stored, chunks, pieces)
     except SourceError:
         array.close()
@@ -133,6 +136,7 @@ def _cut(
     meta = np.empty((0,) * array.ndim, array.dtype)
     auto = isinstance(chunks, str) and chunks == "auto"
     stored = replace(stored, free=stored.free and auto)
+    check_count(array.shape, sizes, stored.label)
     try:
         data = da.from_array(stored, tuple(sizes.values()), name=name, meta=meta)
     except (ValueError, TypeError, ZeroDivisionError, NotImplementedError) as error:

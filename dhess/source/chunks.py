@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,56 @@ def blocks(
             )
     stored = unit_of(array, shards=False) or array.shape
     return dict(zip(array.dims, stored, strict=True)) | dict(pieces) | asked
+
+
+MOST_DIMENSIONS = 32
+MOST_POINTS = 2**60
+"""Of so many every byte has an index in 64 bits."""
+MOST_BLOCKS_ALONG, MOST_BLOCKS = 1_000_000, 1_000_000_000
+"""Blocks of one dimension, of each of which Dask keeps the size, and of all together."""
+
+
+def check_shape(shape: Sequence[int], label: str) -> None:
+    """Refuse what no array can be, whatever a store states of itself.
+
+    Raises
+    ------
+    SourceError
+        It has too many dimensions, or too many points to count.
+    """
+    if len(shape) > MOST_DIMENSIONS:
+        raise SourceError(
+            f"{label} has {len(shape)} dimensions, and at most {MOST_DIMENSIONS} can be handled; "
+            "store it in fewer"
+        )
+    if math.prod(shape) > MOST_POINTS:
+        raise SourceError(
+            f"{label} states {math.prod(shape):.3g} points, and at most {MOST_POINTS:.3g} can be "
+            "counted; check its shape"
+        )
+
+
+def check_count(shape: Sequence[int], sizes: Mapping[Hashable, Any], label: str) -> None:
+    """Refuse more blocks than can be handled, before there is a list of them.
+
+    Raises
+    ------
+    SourceError
+        There are too many along one dimension, or in all.
+    """
+    counts = {
+        dim: -(-n // size) if isinstance(size, (int, np.integer)) and size > 0 else 1
+        for n, (dim, size) in zip(shape, sizes.items(), strict=True)
+    }
+    total = math.prod(counts.values())
+    most = max(counts, key=lambda dim: counts[dim], default=None)
+    if total <= MOST_BLOCKS and (most is None or counts[most] <= MOST_BLOCKS_ALONG):
+        return
+    raise SourceError(
+        f"{label} would be {total:,} blocks, {counts[most]:,} of them along {most!r}; at most "
+        f"{MOST_BLOCKS:,} can be handled, and {MOST_BLOCKS_ALONG:,} along a dimension: give larger "
+        "chunks, if the sizes that it states are right"
+    )
 
 
 def merged(pieces: Sequence[int], size: int) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dhess.errors import SourceError, line
+from dhess.source.elsewhere import refuse_elsewhere
 from dhess.source.location import is_url
 from dhess.stored.origin import public
 
@@ -35,10 +36,27 @@ def open_dataset(location: str, kw: Mapping[str, Any]) -> xr.Dataset:
         _require_h5netcdf(location)
     with _QUIET:
         try:
+            if options["engine"] == "h5netcdf":
+                _try_hdf5(location, options.get("storage_options") or {})
             dataset = _opened(location, options)
+        except SourceError as error:
+            raise SourceError(
+                f"{public(location)!r} is refused: {line(error)}; take nothing from whoever wrote "
+                "that, or write it again without"
+            ) from error
         except Exception as error:
             raise SourceError(_why_not(location, options, error)) from error
     return _finished(dataset, location)
+
+
+def _try_hdf5(location: str, storage_options: Mapping[str, Any]) -> None:
+    """Open a file once before h5netcdf does, which of a damaged one leaves a traceback behind."""
+    if is_url(location):
+        refuse_elsewhere(location, storage_options)
+        return
+    import h5py
+
+    h5py.File(location, "r").close()
 
 
 class _Quiet:
@@ -76,6 +94,8 @@ def _opened(location: str, options: dict[str, Any]) -> xr.Dataset:
     if "consolidated" not in options:
         try:
             return xr.open_dataset(store, **options, consolidated=True)
+        except SourceError:  # of metadata that are refused, whichever they are
+            raise
         except (ValueError, KeyError, OSError):
             options = {**options, "consolidated": False}
     return xr.open_dataset(store, **options)
@@ -83,8 +103,9 @@ def _opened(location: str, options: dict[str, Any]) -> xr.Dataset:
 
 def _zarr_store(location: str, storage_options: Mapping[str, Any] | None) -> Any:
     """Return a store: of a local path as text, Zarr would take a "::" in it for a chained URL."""
-    from zarr.storage import FsspecStore, LocalStore
+    from zarr.storage import FsspecStore
 
+    from dhess.source.guarding import LocalFolder
     from dhess.source.noting import NotingStore
 
     if is_url(location):
@@ -92,7 +113,7 @@ def _zarr_store(location: str, storage_options: Mapping[str, Any] | None) -> Any
         return NotingStore(FsspecStore.from_url(location, options, read_only=True))
     if storage_options:
         raise TypeError(f"storage_options are for URLs, and {location!r} is a local path")
-    return LocalStore(location, read_only=True)
+    return LocalFolder(location)
 
 
 def _finished(dataset: xr.Dataset, location: str) -> xr.Dataset:

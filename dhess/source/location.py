@@ -71,4 +71,15 @@ def _text(path: Any) -> str:
         raise SourceError(f"a source is a path or a URL, not {path!r}") from error
     if not isinstance(text, str) or not text.strip():
         raise SourceError(f"a source is a path or a URL, not {text!r}")
+    if "\0" in text or not _can_be_named(text):
+        raise SourceError(f"{text!r} has a character that no path has; check how it is written")
     return text
+
+
+def _can_be_named(text: str) -> bool:
+    """Tell whether the system can be asked for a name; half of a surrogate pair is no text."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""A Zarr store that notes which keys it was asked for and did not have."""
+"""A Zarr store that notes which keys it was asked for and did not have, and guards the others."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from zarr.abc.store import Store
 from zarr.storage import WrapperStore
+
+from dhess.source.guarding import check_key, checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -53,7 +55,8 @@ class NotingStore(WrapperStore[Store]):
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         """Return what is stored under a key."""
-        found = await super().get(key, prototype, byte_range)
+        check_key(key)
+        found = checked(key, await super().get(key, prototype, byte_range))
         self._note(key, found)
         if found is not None and not len(found) and key in self._watched:
             raise OSError("it has no bytes")  # Zarr takes such a shard for a missing one
@@ -66,6 +69,8 @@ class NotingStore(WrapperStore[Store]):
     ) -> list[Buffer | None]:
         """Return parts of what is stored under keys."""
         asked = list(key_ranges)
+        for key, _ in asked:
+            check_key(key)
         found = await super().get_partial_values(prototype, asked)
         for (key, _), value in zip(asked, found, strict=True):
             self._note(key, value)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dhess.cli.remote.options import job_argument, patience_option, remote
+from dhess.errors import plain
 
 if TYPE_CHECKING:
     from dhess.client import Client
@@ -66,12 +67,11 @@ def _follow(client: Client, job: str, patience: float) -> None:
 
 
 def _lost(error: Exception) -> None:
-    click.echo(f"dhess: {error}; asking again, and the job goes on", err=True)
+    click.echo(f"dhess: {plain(error)}; asking again, and the job goes on", err=True)
 
 
 def _print(line: dict[str, Any]) -> None:
     from dhess.cli.remote.viewing import moment
-    from dhess.client.transport import plain
 
     level, message = plain(line.get("level", "")), plain(line.get("message", ""))
     click.echo(f"{moment(line.get('time'))} {level:7} {message}")

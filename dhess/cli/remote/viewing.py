@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from dhess.client.transport import plain
+from dhess.errors import plain
 from dhess.report.layout import Column, amount, columns, counted, duration, facts
 
 if TYPE_CHECKING:
