@@ -43,7 +43,8 @@ def test_the_help_is_a_tutorial_and_then_all_commands(capsys: pytest.CaptureFixt
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
-    begin = [out.index(line) for line in ("dhess demo", "dhess info", "dhess find", *SECTIONS)]
+    titles = [f"\n{title}:\n" for title in SECTIONS]
+    begin = [out.index(line) for line in ("dhess demo", "dhess info", "dhess find", *titles)]
     assert begin == sorted(begin)
     for title, names in SECTIONS.items():
         section = re.split(r"\n\n", out.split(f"\n{title}:\n")[1])[0]

@@ -200,7 +200,7 @@ class World(RuleBasedStateMachine):
         time.sleep(TICK)
         part = tuple(slice(p * c, (p + 1) * c) for p, c in zip((y, x), CHUNKS, strict=True))
         self.numbers[part] = self._new_numbers()[part]
-        zarr.open_group(self.store, mode="r+")["f"][part] = self.numbers[part]
+        zarr.open_array(self.store / "f", mode="r+")[part] = self.numbers[part]
         self.known.stale = bool(self.known.state)
         time.sleep(TICK)
 
