@@ -295,7 +295,7 @@ def test_whatever_is_done_in_whatever_order(fresh_process_environment: dict[str,
         run_state_machine_as_test(
             Machine,
             settings=settings(
-                max_examples=10, stateful_step_count=10, deadline=None,
+                max_examples=8, stateful_step_count=8, deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),
         )  # fmt: skip
