@@ -26,6 +26,8 @@ FLOATS: Final = ("float32", "float64")
 LEAST_STEP: Final = 1e-100
 LARGEST_STEP: Final = 1e100
 """Beyond these, powers of a step leave the range of float64."""
+COUNTS: Final = "it must be a whole number from 1 on, below 2**63"
+"""What `is_count` takes, in a sentence."""
 TIMES: Final = ("D", "h", "min", "s", "ms", "us", "ns")
 
 
@@ -225,9 +227,9 @@ def _is_length(value: Any) -> bool:
 
 
 def is_count(value: object) -> bool:
-    """Tell whether a value is a whole number from 1 on."""
+    """Tell whether a value is a whole number from 1 on that 64 bits hold: files keep it so."""
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64)
-    return whole and int(value) >= 1  # type: ignore[call-overload]
+    return whole and 1 <= int(value) < 2**63  # type: ignore[call-overload]
 
 
 def _choice(name: str, value: object, known: tuple[str, ...]) -> str:

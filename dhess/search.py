@@ -28,7 +28,7 @@ from dhess.fields.quantity import (
 )
 from dhess.grid import Grid
 from dhess.measures import Measure, check_measure, find_measure
-from dhess.options import Options, Settings, is_count, settings
+from dhess.options import COUNTS, Options, Settings, is_count, settings
 from dhess.passes import Candidates, search
 from dhess.running import workers
 from dhess.stencil import EVERYTHING, Stencil
@@ -200,7 +200,7 @@ def checked_count(k: int, size: int) -> int:
         If k is no whole number from 1 to `MOST`.
     """
     if not is_count(k):
-        raise InputError(f"k={k!r} is no number of points; it must be a whole number from 1 on")
+        raise InputError(f"k={reprlib.repr(k)} is no number of points; {COUNTS}")
     count = min(int(k), size)
     if count > MOST:
         raise InputError(

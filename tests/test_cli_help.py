@@ -7,23 +7,28 @@ import shlex
 import subprocess
 import sys
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
+import numpy as np
 import pytest
+import xarray as xr
 
 from dhess.cli import commands, main
 from dhess.measures import MEASURES
 from dhess.options import FLOATS, GEOMETRIES, NANS, SCHEMES, TIMES, Options
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-NAMES = [
-    "demo", "info", "plan", "find", "regions", "critical", "at", "field", "run", "serve", "token",
-    "submit", "jobs", "show", "result", "cancel", "retry", "delete", "logs", "measures",
-    "completion",
-]  # fmt: skip
+SECTIONS = {
+    "Look": ["demo", "info", "measures"],
+    "Find": ["find", "regions", "critical", "at"],
+    "Compute": ["plan", "field"],
+    "Jobs": [
+        "run", "submit", "jobs", "show", "result", "cancel", "retry", "delete", "logs",
+    ],
+    "Service": ["serve", "token"],
+    "Shell": ["completion"],
+}  # fmt: skip
+NAMES = [name for names in SECTIONS.values() for name in names]
 
 
 def examples(name: str) -> list[str]:
@@ -33,10 +38,40 @@ def examples(name: str) -> list[str]:
     return [line.strip() for line in lines if "dhess " in line and line.startswith("  ")]
 
 
-def test_commands_are_listed_in_the_order_of_use(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_is_a_tutorial_and_then_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    """What to type first comes first, within the lines of a terminal's width."""
     assert main(["--help"]) == 0
-    listed = re.findall(r"^  (\w+)  ", capsys.readouterr().out.split("Commands:")[1], re.MULTILINE)
-    assert listed == NAMES
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    titles = [f"\n{title}:\n" for title in SECTIONS]
+    begin = [out.index(line) for line in ("dhess demo", "dhess info", "dhess find", *titles)]
+    assert begin == sorted(begin)
+    for title, names in SECTIONS.items():
+        section = re.split(r"\n\n", out.split(f"\n{title}:\n")[1])[0]
+        assert re.findall(r"^  (\w+)  ", section, re.MULTILINE) == names
+
+
+RUN = ["", "info", "find", "regions", "critical", "at", "plan", "field", "run", "measures"]
+"""Commands of which examples are run; those of the service are run in tests/service."""
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_the_first_examples_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a store such as they are about; dem.nc and others have other dimensions each."""
+    monkeypatch.chdir(tmp_path)
+    z, y, x = np.linspace(0, 1, 5), np.linspace(-2, 2, 6), np.linspace(0, 6, 7)
+    values = np.random.default_rng(2).standard_normal((5, 6, 7))
+    data = xr.DataArray(values, {"z": z, "y": y, "x": x}, ["z", "y", "x"], "temperature")
+    data.to_dataset().to_zarr("run.zarr", consolidated=False)
+    Path("flattest.toml").write_text('source = "run.zarr::temperature"\noutput = "flattest.json"\n')
+    lines = [line for line in examples(name) if re.search("run.zarr::t|flattest.toml|sures", line)]
+    for line in lines:
+        words = shlex.split(re.split(r" [|>#] ?", line)[0])[1:]
+        assert main(words) == 0, line
+    assert lines
+    capsys.readouterr()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,19 @@ def test_the_readme_has_examples_to_run() -> None:
     languages = [language for _line, language, _body in blocks()]
     assert "python" in languages
     assert "bash" in languages
+
+
+def test_the_citation_is_of_this_version() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert f"version = {{{version('dhess')}}}" in text
+
+
+@pytest.mark.parametrize("what", ["A measure", "A geometry", "A source", "A task of jobs"])
+def test_each_addition_has_an_example_of_ten_lines(what: str) -> None:
+    text = README.read_text(encoding="utf-8").split("## Adding to it")[1]
+    paragraph, block = text.split(f"**{what}**")[1].split("```python\n")[:2]
+    assert "`dhess/" in paragraph, "it does not say where that goes"
+    assert len([line for line in block.split("```")[0].splitlines() if line]) <= 10
 
 
 def test_readme_examples_run_in_order(

@@ -18,10 +18,12 @@ import xarray as xr
 import dhess
 from dhess import InputError, Job, LedgerError, OutputError
 from dhess.cli import main
+from dhess.errors import ChangedError
 from dhess.job.identity import fingerprint, identity
 from dhess.job.spec import JobSpec
 from dhess.ledger import Ledger
 from dhess.running import Progress, watched
+from dhess.sink import publish
 
 from .test_fields import same_bits
 from .test_options import one_sentence
@@ -275,6 +277,106 @@ def test_a_chunk_that_was_written_anew_in_between(path: Path) -> None:
     chunk.write_bytes(chunk.read_bytes())
     with pytest.raises(dhess.ReadError, match="changed"):
         job.run()
+
+
+@pytest.mark.parametrize("after", [1, BLOCKS], ids=["begun", "done"])
+@pytest.mark.parametrize("task", ["find", "field"])
+def test_a_chunk_that_no_window_reads_again(path: Path, task: str, after: int) -> None:
+    """What is recorded was of other data, and is not the answer any more."""
+    job = Job(**keys(path, task))
+    output = Path(str(job.spec.output))
+    if after == BLOCKS:
+        job.run()
+    else:
+        interrupted(job, after)
+    time.sleep(0.02)
+    rewritten(path)
+    now = dhess.open(path)
+    with pytest.raises(ChangedError) as caught:
+        job.run()
+    one_sentence(caught.value, "chunk c/0/0/0", "changed", "--fresh")
+    with Ledger(f"{output}.ledger") as ledger:
+        assert [each.state for each in ledger.entries()] == ["failed"]
+    job.run(fresh=True)
+    _check_output(output, now)
+    job.run()  # once more it is its own
+    _check_output(output, now)
+    assert not list(path.parent.glob(".*")), "something is left beside the output"
+
+
+def _check_output(output: Path, now: xr.DataArray) -> None:
+    if output.suffix == ".zarr":
+        same_bits(dhess.open(output), dhess.measure(now.load(), "hessian_norm"))
+    else:
+        best = json.loads(output.read_text())["answers"]
+        want = dhess.find_minimum(now, k=5)
+        assert [list(each["index"].values()) for each in best] == want["index"].values.tolist()
+
+
+def rewritten(path: Path) -> None:
+    """Halve the numbers of the first chunk in place."""
+    import zarr
+
+    array = zarr.open_array(path / "f", mode="r+")
+    first = tuple(slice(0, c) for c in CHUNKS)
+    array[first] = np.asarray(array[first]) / 2
+
+
+def test_a_change_outside_of_what_was_chosen_is_none(path: Path) -> None:
+    job = Job(**keys(path, sel={"z": [4, 24]}))
+    first = search(job)
+    time.sleep(0.02)
+    rewritten(path)
+    identical(search(job), first)
+
+
+def test_a_job_of_many_files_looks_at_each(tmp_path: Path) -> None:
+    halves = [data().isel(z=slice(0, 12)), data().isel(z=slice(12, 24))]
+    paths = [write(half, tmp_path / f"{i}.zarr", CHUNKS) for i, half in enumerate(halves)]
+    job = Job(list(map(str, paths)), output=str(tmp_path / "flattest.json"), chunks=5)
+    job.run()
+    time.sleep(0.02)
+    rewritten(paths[1])
+    with pytest.raises(ChangedError, match=r"1\.zarr::f"):
+        job.run()
+
+
+@pytest.mark.parametrize("killed", ["before", "behind"])
+def test_a_new_start_that_is_killed_at_its_end(
+    path: Path, killed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old result stands, whole, until the new one takes its place."""
+    job = Job(**keys(path, "field"))
+    output = Path(str(job.spec.output))
+    job.run()
+    old = dhess.open(output).load()
+    time.sleep(0.02)
+    rewritten(path)
+
+    def die(partial: Path, target: Path, *, overwrite: bool) -> None:
+        if killed == "behind":
+            publish(partial, target, overwrite=overwrite)
+        raise SystemExit
+
+    monkeypatch.setattr("dhess.job.writing.publish", die)
+    with pytest.raises(SystemExit):
+        job.run(fresh=True)
+    monkeypatch.undo()
+    if killed == "before":
+        same_bits(dhess.open(output), old)
+    job.run()
+    _check_output(output, dhess.open(path))
+
+
+def test_a_new_start_replaces_nothing_of_others(path: Path) -> None:
+    job = Job(**keys(path, "field"))
+    output = Path(str(job.spec.output))
+    job.run()
+    shutil.rmtree(output)
+    write(data(), output, CHUNKS)
+    with pytest.raises(OutputError, match="exists"):
+        job.run(fresh=True)
+    same_bits(dhess.open(output), data())
 
 
 @pytest.mark.parametrize("verify", [False, True])

@@ -380,7 +380,7 @@ def test_slices_needs_two_dimensions() -> None:
         plot.slices(da, dhess.find_minimum(da))
 
 
-@pytest.mark.parametrize("name", ["map.pgn", "map", "folder.png/map"])
+@pytest.mark.parametrize("name", ["map.pgn", "map.pgf", "map", "folder.png/map"])
 def test_unknown_picture_format(name: str, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="not a picture format"):
         plot.map(quartic(), path=tmp_path / name)

@@ -417,6 +417,8 @@ def test_all_nan_has_no_region() -> None:
         ({"quantile": 0.5, "connectivity": "face"}, ("did you mean 'faces'",)),
         ({"quantile": 0.5, "min_size": 0}, ("min_size=0", "from 1 on")),
         ({"quantile": 0.5, "k": 1.5}, ("k=1.5", "from 1 on")),
+        ({"quantile": 0.5, "k": 2**63}, ("k=9223372036854775808", "below 2**63")),
+        ({"quantile": 0.5, "min_size": 10**30}, ("min_size=1000", "below 2**63")),
         ({"quantile": 0.5, "labels": "yes"}, ("labels='yes'", "True nor False")),
         ({"quantile": 0.5, "dims": ["z"]}, ("no dimension 'z'",)),
     ],
@@ -430,7 +432,7 @@ def test_bad_input(options: dict[str, Any], words: tuple[str, ...]) -> None:
 
 def test_more_than_there_are_can_be_asked_for(tmp_path: Path) -> None:
     array = xr.DataArray(np.zeros((5, 5)), dims=("y", "x"))
-    found = dhess.flat_regions(array, threshold=1.0, k=10**30)
+    found = dhess.flat_regions(array, threshold=1.0, k=2**63 - 1)
     assert found["size"].values.tolist() == [25]
     found.to_netcdf(tmp_path / "regions.nc", engine="h5netcdf")
 

@@ -12,7 +12,8 @@ import sys
 import traceback
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -51,10 +52,31 @@ class _ReaderGone(Exception):  # noqa: N818  (nor is `| head`)
 
 
 class _Commands(click.Group):
-    """A group that lists its commands in the order in which one meets them."""
+    """A group that reads as a tutorial: what to type first, then all commands by what they do."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
         return list(self.commands)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.format_usage(ctx, formatter)
+        self.format_help_text(ctx, formatter)
+        self.format_epilog(ctx, formatter)
+        self.format_options(ctx, formatter)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.format_commands(ctx, formatter)
+        click.Command.format_options(self, ctx, formatter)
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        formatter: click.HelpFormatter,
+    ) -> None:
+        longest = max(map(len, self.commands))
+        for title, members in SECTIONS.items():
+            with formatter.section(title):
+                rows = [(f"{c.name:<{longest}}", c.get_short_help_str(72)) for c in members]
+                formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -85,21 +107,26 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="""\b
-Examples:
-  dhess demo
-  dhess info run.zarr::temperature
-  dhess plan run.zarr::temperature --workers 4
-  dhess find run.zarr::temperature --k 5
-  dhess regions run.zarr::temperature --quantile 0.01
-  dhess critical run.zarr::temperature --plot places.png
-  dhess at run.zarr::temperature y=0.5 x=1.25
-  dhess find sst.nc --geometry sphere --period lon=360 --nan adapt
-  dhess field run.zarr::temperature --measure slope --out slope.zarr
-  dhess run flattest.toml
-  dhess serve
-  dhess submit flattest.toml --wait
+Type these one after the other:
+  dhess demo                         # a first answer, on hills of its own
+  dhess info run.zarr::temperature   # your data, and the options it asks for
+  dhess find run.zarr::temperature   # where it is flattest, and how it curves
+  dhess find run.zarr::temperature --k 5 --plot flattest.png
 
 \b
+Then, by what you want to know:
+  dhess regions run.zarr::temperature --quantile 0.01   # flat all around
+  dhess critical run.zarr::temperature                  # tops and passes
+  dhess at run.zarr::temperature z=0.5 y=-1.25 x=3      # at one place
+  dhess field run.zarr::temperature -m slope --out slope.zarr
+
+\b
+For hours of work, which may be interrupted:
+  dhess plan run.zarr::temperature   # what it will take, before it runs
+  dhess run flattest.toml            # a job; the same line goes on with it
+
+\b
+A source is PATH or PATH::VARIABLE (Zarr or NetCDF), a URL, or a pattern.
 Exit codes: 0 done, 1 the work failed, 2 the input was wrong,
 130 interrupted.""",
 )
@@ -125,10 +152,17 @@ def commands(ctx: click.Context, verbose: bool) -> None:
     ctx.with_resource(shown_log(verbose=verbose))
 
 
-for _command in (
-    demo, info, plan, find, regions, critical, at, field, run, serve, token, *REMOTE, measures,
-    completion,
-):  # fmt: skip
+SECTIONS: Final[dict[str, tuple[click.Command, ...]]] = {
+    "Look": (demo, info, measures),
+    "Find": (find, regions, critical, at),
+    "Compute": (plan, field),
+    "Jobs": (run, *REMOTE),
+    "Service": (serve, token),
+    "Shell": (completion,),
+}
+"""All commands, in the order in which one meets them."""
+
+for _command in chain.from_iterable(SECTIONS.values()):
     commands.add_command(_command)
 
 

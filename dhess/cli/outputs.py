@@ -180,7 +180,7 @@ def check_netcdf(out: str | None) -> None:
         import h5netcdf  # noqa: F401
     except ImportError as error:
         raise InputError(
-            f"--out {out!r} is a NetCDF file, which needs h5netcdf; install dhess[netcdf]"
+            f"--out {out!r} is a NetCDF file, which needs h5netcdf: pip install 'dhess[netcdf]'"
         ) from error
 
 

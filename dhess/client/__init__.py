@@ -166,7 +166,10 @@ class Client:
             return asked
         found = [each["id"] for each in self.jobs() if each["id"].startswith(asked)]
         if not found:
-            raise RemoteError(f"no job at {self.server} begins with {asked!r}", 404)
+            raise RemoteError(
+                f"no job at {self.server} begins with {asked!r}; 'dhess jobs' lists all",
+                404,
+            )
         if len(found) > 1:
             several = ", ".join(found[:3]) + (", …" if len(found) > 3 else "")
             raise InputError(f"{len(found)} jobs begin with {asked!r} ({several}); add digits")
@@ -190,7 +193,7 @@ class Client:
 
         if find_spec("h5netcdf") is None:
             raise InputError(
-                "a Dataset comes as NetCDF, which needs h5netcdf; install dhess[netcdf]"
+                "a Dataset comes as NetCDF, which needs h5netcdf: pip install 'dhess[netcdf]'"
             )
         file = io.BytesIO(self.result_netcdf(job))
         with xr.open_dataset(file, engine="h5netcdf") as dataset:

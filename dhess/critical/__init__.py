@@ -20,7 +20,7 @@ from dhess.errors import InputError, Interrupted, NoValidPoint
 from dhess.fields.labels import is_lazy, the_variable
 from dhess.fields.quantity import EIGENVALUES, GRADIENT, HESSIAN, unit_attrs
 from dhess.grid import Grid
-from dhess.options import Options, Settings, is_count, is_number, settings
+from dhess.options import COUNTS, Options, Settings, is_count, is_number, settings
 from dhess.running import workers
 from dhess.search import own_version
 from dhess.stencil import EVERYTHING, Stencil
@@ -137,9 +137,7 @@ def check_options(tolerance: object, scheme: str, k: object) -> None:
             "between them, on local polynomials; leave it out"
         )
     if k is not None and not is_count(k):
-        raise InputError(
-            f"k={reprlib.repr(k)} is no number of points; it must be a whole number from 1 on"
-        )
+        raise InputError(f"k={reprlib.repr(k)} is no number of points; {COUNTS}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 def check_result(path: str, *, overwrite: bool, written: str) -> None:
     """Refuse, before any work, an output that could not be written at its end.
 
-    What stands there may be replaced if it has the checksum ``written``: an earlier attempt's.
+    What stands there may be replaced if its checksum is in ``written``: an earlier attempt's.
     """
     check_single_file(path)
-    check_output(path, overwrite=overwrite or checksum(path) == written, kind="file")
+    check_output(path, overwrite=overwrite or checksum(path) in written.split(), kind="file")
     if Path(path).suffix == ".nc":
         try:
             import h5netcdf  # noqa: F401
         except ImportError as error:
             raise InputError(
-                f"output {path!r} is a NetCDF file, which needs h5netcdf; install dhess[netcdf], "
-                "or name a .json file"
+                f"output {path!r} is a NetCDF file, which needs h5netcdf: pip install "
+                "'dhess[netcdf]', or name a .json file"
             ) from error
 
 
@@ -55,7 +55,8 @@ def report_of(result: xr.Dataset) -> FindReport | RegionsReport | CriticalReport
 def write_result(result: xr.Dataset, path: str, note: Callable[[str], None]) -> None:
     """Write what a search found to a file that appears whole, in place of another.
 
-    ``note`` is given its checksum just before it appears.
+    ``note`` is given its checksum just before it appears, and that of what it replaces: whoever is
+    killed in between finds the old one.
     """
     with whole_file(path) as file:
         if Path(path).suffix == ".json":
@@ -67,4 +68,4 @@ def write_result(result: xr.Dataset, path: str, note: Callable[[str], None]) -> 
             with dask.config.set(scheduler="synchronous"):  # or xarray locks it on the cluster
                 result.to_netcdf(whole, engine="h5netcdf")
             file.write_bytes(whole.getbuffer())
-        note(checksum(str(file)) or "")
+        note(" ".join(filter(None, (checksum(path), checksum(str(file))))))

@@ -32,13 +32,13 @@ from dhess.job.labelling import Labels
 from dhess.job.outputs import check_result
 from dhess.job.pausing import Patience, Pauses
 from dhess.job.pinpointing import Pinpointing
-from dhess.job.writing import Writing
+from dhess.job.writing import Own, Writing
 from dhess.ledger.lock import locked
 from dhess.ledger.recorder import Recorder, is_full
 from dhess.running import workers
 from dhess.source import is_url
 from dhess.source import open as open_source
-from dhess.source.prepared import as_of, shaped
+from dhess.source.prepared import as_of, check_unchanged, shaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,11 +51,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SEARCHES: Final[dict[str, Callable[..., Work]]] = {
+SEARCHES: Final[dict[str, Callable[..., Work]]] = {
     "find": Finding,
     "regions": Labels,
     "critical": Pinpointing,
 }
+"""What does each task that is no field."""
 
 
 @dataclass
@@ -97,9 +98,9 @@ class Runner:
             opened = self._opened()
             told = fingerprint(opened)
             self.job = self._identified(told)
-            if self.fresh:
-                self._pauses.insist(partial(self.ledger.forget, self.job))
             text = self.spec.model_dump_json(exclude_none=True)
+            if self.fresh:
+                self._pauses.insist(partial(self.ledger.start_over, self.job, text))
             if self._pauses.insist(partial(self.ledger.add, self.job, text, told)):
                 log.info("job %s is new", self.job)
             entry = self.ledger.entry(self.job)
@@ -108,7 +109,7 @@ class Runner:
             past = as_of(opened, int(entry.created * 1e9))
             data = shaped(past, spec.options, spec.selection, spec.smooth)
             try:
-                return self._run(data, entry)
+                return self._run(data, entry, partial(check_unchanged, past, spec.selection))
             except BaseException as error:
                 with suppress(Exception):  # the disk may be full, or the ledger gone
                     self.ledger.change(self.job, *_ended(error))
@@ -140,7 +141,9 @@ class Runner:
         chunks = dict(spec.chunks) if isinstance(spec.chunks, dict) else spec.chunks
         return open_source(spec.source, spec.variable, chunks=chunks)
 
-    def _run(self, data: xr.DataArray, entry: Entry) -> xr.Dataset | xr.DataArray:
+    def _run(
+        self, data: xr.DataArray, entry: Entry, check_source: Callable[[], None]
+    ) -> xr.Dataset | xr.DataArray:
         spec, waited = self.spec, Patience(self.patience)
         if spec.task != "field" and spec.output is not None:
             check = partial(check_result, overwrite=spec.overwrite, written=entry.written)
@@ -150,6 +153,8 @@ class Runner:
             done = self._pauses.insist(partial(self.ledger.count, self.job))
             needless = 0 < entry.windows == done and not self.verify
             try:
+                if done:
+                    check_source()  # what is recorded is not read again
                 with nullcontext() if needless else self.place() as client, _lost(client):
                     if waited.since is not None:
                         self._pauses.tell("")
@@ -157,7 +162,7 @@ class Runner:
             except ChangedError as error:
                 raise ChangedError(
                     f"{str(error).partition(';')[0]}; job {self.job} was handed in before that and "
-                    "would mix both: delete it and hand it in again, or run it with --fresh"
+                    "its answer is of the old data: run it with --fresh, or hand it in again"
                 ) from error
             except ClusterError as error:
                 again = isinstance(error, LostClusterError) or self._is_elsewhere
@@ -211,12 +216,13 @@ class Runner:
         entry = self.ledger.entry(self.job)
         assert entry is not None
         layout = json.loads(entry.layout) if entry.layout else None
+        note = partial(self.ledger.wrote, self.job)
         work: Work
         if self.spec.task == "field":
-            work = Writing(self.spec, data, self.job, layout)
+            own = Own(self.job, entry.written, note)
+            work = Writing(self.spec, data, own, layout)
         else:
-            make = _SEARCHES[self.spec.task]
-            work = make(self.spec, data, workers(), partial(self.ledger.wrote, self.job), layout)
+            work = SEARCHES[self.spec.task](self.spec, data, workers(), note, layout)
         if layout is None:
             work.start()
             self._begin(work)

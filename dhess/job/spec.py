@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Number = StrictInt | StrictFloat
 Lengths = dict[StrictStr, Number]
-Count = Annotated[StrictInt, Field(ge=1, le=2**63 - 1)]
+Count = Annotated[StrictInt, Field(ge=1, lt=2**63)]
 Task = Literal["find", "field", "regions", "critical"]
 Pair = Annotated[list[StrictInt | None], Field(min_length=2, max_length=2)]
 

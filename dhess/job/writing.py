@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,7 +26,7 @@ from dhess.sink.store import DurableStore
 from dhess.source import is_url, public
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
     import dask.array as da
     import xarray as xr
@@ -75,14 +76,30 @@ def checksum(block: Array) -> str:
     return digest([plain.reshape(-1).view("u1").data])
 
 
+@dataclass(frozen=True)
+class Own:
+    """By what a job knows an output as its own."""
+
+    job: str
+    """Its id."""
+    written: str
+    """The attempt whose store was published last; empty before that."""
+    note: Callable[[str], None]
+    """Records the attempt, just before its store appears."""
+
+
 class Writing:
     """A field on its data."""
 
     def __init__(
-        self, spec: JobSpec, data: xr.DataArray, job: str, layout: dict[str, Any] | None = None
+        self, spec: JobSpec, data: xr.DataArray, own: Own, layout: dict[str, Any] | None = None
     ) -> None:
         self.spec = spec
-        self.id = job
+        self.own = own
+        self.id = own.job
+        # The id is that of an earlier attempt too, whose store may stand at the output.
+        self.attempt = str(layout.get("attempt", "")) if layout else ""
+        self.overwrite = spec.overwrite or bool(layout and layout.get("replaces"))
         assert spec.output is not None
         self.output = spec.output
         function = getattr(fields, spec.measure, None) if spec.measure in TENSORS else None
@@ -124,6 +141,8 @@ class Writing:
             "stored": list(self.stored),
             "place": self.target.place,
             "window": self.per_window,
+            "attempt": self.attempt,
+            "replaces": self.overwrite,
         }
 
     def start(self) -> None:
@@ -132,7 +151,10 @@ class Writing:
 
         if self._is_begun(self.target.place):
             self._remove()
-        check_output(self.output, overwrite=self.spec.overwrite, kind="store")
+        stands = self._stands(self.output) or {}
+        if stands.get("dhess_job") == self.id and self.own.written == stands.get("dhess_attempt"):
+            self.overwrite = True  # its own, and started over
+        check_output(self.output, overwrite=self.overwrite, kind="store")
         if is_url(self.output) and self._stands(self.output) is not None:
             raise OutputError(
                 f"output {public(self.output)!r} exists, and a job replaces local stores only; "
@@ -142,9 +164,11 @@ class Writing:
         if not is_url(self.target.place):
             Path(self.target.place).mkdir()
         # Whose it is stands in the first file, so that a later attempt knows it.
-        marks: dict[str, Any] = {"dhess_job": self.id, "dhess_complete": False}
+        self.attempt = secrets.token_hex(4)
+        own = {"dhess_job": self.id, "dhess_attempt": self.attempt}
+        marks: dict[str, Any] = {**own, "dhess_complete": False}
         zarr.open_group(self.target.store, mode="w-", zarr_format=3, attributes=marks)
-        marked = self.dataset.assign_attrs(dhess_job=self.id)
+        marked = self.dataset.assign_attrs(own)
         lay_out(marked, self.target.store, public(self.output), mode="a")
 
     def _stands(self, place: str) -> dict[str, Any] | None:
@@ -169,9 +193,13 @@ class Writing:
         return all(each.suffix == ".partial" for each in folder.iterdir())
 
     def _is_published(self) -> bool:
-        """Tell whether the output is there, whole and of this job."""
+        """Tell whether the output is there, whole and of this attempt."""
         attrs = self._stands(self.output) or {}
-        return attrs.get("dhess_job") == self.id and bool(attrs.get("dhess_complete"))
+        return self._is_mine(attrs) and bool(attrs.get("dhess_complete"))
+
+    def _is_mine(self, attrs: dict[str, Any]) -> bool:
+        known = attrs.get("dhess_job"), attrs.get("dhess_attempt", "")
+        return known == (self.id, self.attempt)
 
     def _remove(self) -> None:
         if is_url(self.target.place):
@@ -192,7 +220,7 @@ class Writing:
         try:
             array = self.target.open()
             attrs = self._stands(self.target.place) or {}
-            fits = attrs.get("dhess_job") == self.id and array.shape == self.values.shape
+            fits = self._is_mine(attrs) and array.shape == self.values.shape
         except Exception:  # noqa: BLE001  (whatever is wrong with it, it has to be written again)
             fits = False
         if not fits:
@@ -262,20 +290,22 @@ class Writing:
             if not is_url(self.target.place):
                 for each in Path(self.target.place).rglob(".*.partial"):
                     each.unlink(missing_ok=True)  # chunks that killed processes did not finish
+            self.own.note(self.attempt)
             complete(self.target.store)
             if self.target.place != self.output:
-                publish(Path(self.target.place), Path(self.output), overwrite=self.spec.overwrite)
+                publish(Path(self.target.place), Path(self.output), overwrite=self.overwrite)
         self._sweep()
         return self.field
 
     def _sweep(self) -> None:
-        """Remove stores that were put aside, and whose removal was interrupted."""
+        """Remove stores that were put aside, or begun by an attempt that was started over."""
         if is_url(self.output):
             return
         output = Path(self.output)
         if output.exists():
-            for aside in output.parent.glob(f".{output.name}.replaced-*"):
-                shutil.rmtree(aside, ignore_errors=True)
+            begun = output.with_name(f".{output.name}.partial-{self.id}")
+            for each in (begun, *output.parent.glob(f".{output.name}.replaced-*")):
+                shutil.rmtree(each, ignore_errors=True)
 
     def best(self) -> tuple[float | None, tuple[int, ...]]:
         """Return nothing: a field looks for no value."""

@@ -63,7 +63,14 @@ class Kernel:
         self._lock = threading.Lock()
 
     def __call__(self, *args: Any) -> Any:
-        """Call the function; compile it or load it from the cache first, if it is not there."""
+        """Call the function; compile it or load it from the cache first, if it is not there.
+
+        With ``NUMBA_DISABLE_JIT=1`` it is plain Python, which a debugger and a measurement of
+        coverage can follow; it is a thousand times slower, and has the same bits.
+        """
+        if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]  # set as it is imported
+            with np.errstate(all="ignore"):  # compiled code does not warn either
+                return self.dispatcher(*args)
         key = "".join(_form(a) for a in args)
         if key not in self._ready:
             folder = self.dispatcher.stats.cache_path

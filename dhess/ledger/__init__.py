@@ -56,7 +56,8 @@ class Entry:
     ended: float | None
     submitter: str
     written: str
-    """Checksum of the file that its result was written to; empty before that."""
+    """By what its output is known as its own: the checksums of the file that its result was written
+    to and of the one before, or the attempt that a store is marked with; empty before that."""
     wish: str
     """One of `WISHES`."""
     attempts: int
@@ -180,6 +181,17 @@ class Ledger(Tokens):
                 "UPDATE jobs SET spec = ?, submitter = ? WHERE id = ?", (spec, submitter, job)
             )
 
+    def start_over(self, job: str, spec: str) -> None:
+        """Forget what is done of a job, and when it came; not which output is its own."""
+        with self._writing() as base:
+            base.execute("DELETE FROM windows WHERE job = ?", (job,))
+            base.execute(
+                "UPDATE jobs SET spec = ?, created = ?, state = 'queued', note = '', layout = '',"
+                " windows = 0, started = NULL, ended = NULL, wish = 'run', attempts = 0"
+                " WHERE id = ?",
+                (spec, time.time(), job),
+            )
+
     def attempt(self, job: str, number: int) -> None:
         """Record how often its runner was started in vain."""
         with self._writing() as base:
@@ -192,10 +204,10 @@ class Ledger(Tokens):
                 "UPDATE jobs SET layout = ?, windows = ? WHERE id = ?", (layout, windows, job)
             )
 
-    def wrote(self, job: str, checksum: str) -> None:
-        """Record which file the result of a job is written to."""
+    def wrote(self, job: str, mark: str) -> None:
+        """Record by what the output of a job is known as its own, just before it appears."""
         with self._writing() as base:
-            base.execute("UPDATE jobs SET written = ? WHERE id = ?", (checksum, job))
+            base.execute("UPDATE jobs SET written = ? WHERE id = ?", (mark, job))
 
     def change(self, job: str, state: str, note: str = "") -> None:
         """Record that a job is in another state."""

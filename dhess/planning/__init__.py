@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Unpack
@@ -16,7 +17,7 @@ from dhess.fields.labels import is_lazy, the_variable
 from dhess.fields.quantity import quantity_named, quantity_of
 from dhess.grid import Grid
 from dhess.measures import check_measure, find_measure
-from dhess.options import Options, Settings, is_count, is_number, settings
+from dhess.options import COUNTS, Options, Settings, is_count, is_number, settings
 from dhess.planning.costs import Cost, advice, of_field, of_search
 from dhess.regions import Question
 from dhess.running import Workers
@@ -188,7 +189,7 @@ def _team(count: int | None, threads: int | None, memory_limit: str | float | No
     """Return the workers that are there, or would be started, but for what is asked for."""
     for name, number in (("workers", count), ("threads", threads)):
         if number is not None and not is_count(number):
-            raise InputError(f"{name}={number!r} must be a whole number from 1 on")
+            raise InputError(f"{name}={reprlib.repr(number)} is none; {COUNTS}")
     team = workers_there()
     if team is None:
         from distributed.system import MEMORY_LIMIT

@@ -162,7 +162,10 @@ def _outside(plane: xr.DataArray, labels: xr.DataArray) -> xr.DataArray:
             ", ".join(f"{dim} {size}" for dim, size in each.sizes.items())
             for each in (labels, plane)
         )
-        raise InputError(f"labels of shape ({seen}) are not those of a field of ({wanted})")
+        raise InputError(
+            f"labels of shape ({seen}) are not those of a field of ({wanted}); "
+            "give the labels that were made with it"
+        )
     return thin((labels.transpose(*plane.dims) == 0).astype(np.uint8), "min")
 
 

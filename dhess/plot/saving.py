@@ -21,6 +21,8 @@ DESCRIBED: Final = {
     "png": "Description", "svg": "Description", "svgz": "Description", "pdf": "Subject",
 }  # fmt: skip
 """Where picture formats keep an alt text."""
+SEVERAL: Final = {"pgf"}
+"""Formats that are no picture by themselves: text for LaTeX, and images in files beside it."""
 
 
 def check_format(path: str | os.PathLike[str]) -> None:
@@ -33,7 +35,7 @@ def check_format(path: str | os.PathLike[str]) -> None:
     InputError
         If matplotlib is missing.
     """
-    known = figure(1, 1).canvas.get_supported_filetypes()
+    known = {*figure(1, 1).canvas.get_supported_filetypes()} - SEVERAL
     ending = PurePath(path).suffix.lower().lstrip(".")
     if ending not in known:
         seen = f"the ending {ending!r}" if ending else "no ending"

@@ -20,7 +20,7 @@ from dhess.fields.labels import is_lazy, the_variable
 from dhess.fields.quantity import quantity_of, unit_attrs, warn_units
 from dhess.grid import Grid
 from dhess.measures import check_measure, find_measure
-from dhess.options import Options, Settings, is_count, is_number, settings
+from dhess.options import COUNTS, Options, Settings, is_count, is_number, settings
 from dhess.regions.answer import answer, check_names, content_attrs
 from dhess.regions.blocks import Asked
 from dhess.regions.cells import Cells, cells_of
@@ -187,11 +187,8 @@ def check_options(
         raise InputError(f"connectivity={connectivity!r} is unknown; {known}")
     for name, value in (("min_size", min_size), ("k", k)):
         if not (is_count(value) or (value is None and name == "k")):
-            raise InputError(
-                f"{name}={reprlib.repr(value)} is no number of "
-                f"{'points' if name == 'min_size' else 'regions'}; it must be a whole number from "
-                "1 on"
-            )
+            what = "points" if name == "min_size" else "regions"
+            raise InputError(f"{name}={reprlib.repr(value)} is no number of {what}; {COUNTS}")
 
 
 def _is_finite(value: object) -> bool:

@@ -107,13 +107,15 @@ def _check(found: Any) -> None:
             if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
                 raise Bad(400, "the body is not valid JSON: a text has half of a character")
         elif isinstance(value, float) and not math.isfinite(value):
-            raise InputError("a number of the body is beyond what a double can hold")
+            raise InputError("a number of the body is beyond what a double can hold, 1.8e308")
         elif isinstance(value, int) and abs(value) >= _LARGEST_INTEGER:
-            raise InputError("a whole number of the body has more than 64 bits")
+            raise InputError("a whole number of the body has more than 64 bits; give a smaller one")
 
 
 def _too_deep() -> InputError:
-    return InputError(f"the body has more than {DEEPEST} lists or objects inside each other")
+    return InputError(
+        f"the body has more than {DEEPEST} lists or objects inside each other; a job needs four"
+    )
 
 
 def _no_constant(name: str) -> NoReturn:

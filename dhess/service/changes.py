@@ -59,9 +59,14 @@ class Changes:
         self._stopping = True
         await self._tasks.finish(5.0)
 
-    async def submit(self, job: str, spec: JobSpec, fingerprint: str, submitter: str) -> bool:
-        """Queue a job, unless it is there already; tell whether it is new."""
-        return await self._whole(job, self._taken_in(job, spec, fingerprint, submitter))
+    async def submit(
+        self, job: str, spec: JobSpec, fingerprint: str, submitter: str, *, stale: bool = False
+    ) -> bool:
+        """Queue a job, unless it is there already; tell whether it is new.
+
+        With ``stale``, what it read was written since: one that has ended is begun anew.
+        """
+        return await self._whole(job, self._taken_in(job, spec, fingerprint, submitter, stale))
 
     async def cancel(self, job: str) -> None:
         """Wish for the end of a job, and bring it about."""
@@ -100,10 +105,14 @@ class Changes:
 
         return await asyncio.shield(self._tasks.begin(alone()))
 
-    async def _taken_in(self, job: str, spec: JobSpec, fingerprint: str, submitter: str) -> bool:
+    async def _taken_in(
+        self, job: str, spec: JobSpec, fingerprint: str, submitter: str, stale: bool
+    ) -> bool:
         known = await self.records.read(lambda ledger: ledger.entry(job))
-        if known is not None and known.wish == "delete":
-            await self._removed(job)  # what could not be done when it was asked for
+        stale = stale and known is not None and known.state in ENDED
+        if known is not None and (known.wish == "delete" or stale):
+            await self.turns.left(job)
+            await self._removed(job)  # also what could not be done when it was asked for
             known = None
         if known is not None and not await self._is_asked_for_anew(known):
             return False

@@ -68,7 +68,10 @@ def make(asked: dict[str, Any]) -> None:
     spec, file = JobSpec.model_validate(asked["spec"]), Path(asked["file"])
     places = Places(asked["roots"], asked["output_roots"], Path(asked["data"]))
     if find_spec("h5netcdf") is None:
-        raise NotReady("pictures and NetCDF files need h5netcdf; install dhess[netcdf] there")
+        raise NotReady(
+            "pictures and NetCDF files need h5netcdf where the gateway runs: "
+            "pip install 'dhess[netcdf]'"
+        )
     if spec.task != "field":
         places.check_source(spec.source, spec.variable)
         draw_answer(spec, file.parent, file)

@@ -104,22 +104,32 @@ class Engine:
             If it is wrong or not allowed, or cannot be taken in now.
         """
         _check_resources(spec)
+        plain = spec.model_dump(mode="json", exclude_none=True)
         found = await self.lookers.ask(
             "identify",
             submitter,
-            spec=spec.model_dump(mode="json", exclude_none=True),
+            spec=plain,
             team=self._team(),
             max_blocks=self.settings.max_blocks,
             max_bytes=self.settings.max_bytes,
         )
         job = found["job"]
-        new = await self.changes.submit(job, spec, found["fingerprint"], submitter)
+        stale = await self._is_stale(job, plain, submitter)
+        new = await self.changes.submit(job, spec, found["fingerprint"], submitter, stale=stale)
         try:
             return await self.show(job), new
         except NoSuchJob as gone:
             raise Unavailable(
                 f"job {job} was deleted while it was handed in; hand it in again"
             ) from gone
+
+    async def _is_stale(self, job: str, spec: dict[str, Any], submitter: str) -> bool:
+        """Tell whether a job has ended, and what it reads was written since it was handed in."""
+        known = await self.records.read(lambda ledger: ledger.entry(job))
+        if known is None or known.state not in ENDED:
+            return False
+        asked = {"spec": spec, "since": known.created}
+        return not await self.lookers.ask("is_unchanged", submitter, **asked)
 
     async def show(self, job: str) -> JobView:
         """Return a job as it is now.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import distributed  # noqa: F401  (takes long, and is done before anybody waits)
 
-from dhess.errors import DhessError, line
+from dhess.errors import ChangedError, DhessError, line
 from dhess.job import JobSpec
 from dhess.job.identity import fingerprint, identity
 from dhess.planning import plan
@@ -18,7 +18,7 @@ from dhess.service.errors import Refused, ServiceError
 from dhess.service.places import Places
 from dhess.service.speaking import Gateway, limit_memory, memory
 from dhess.source import open as open_source
-from dhess.source.prepared import select, shaped
+from dhess.source.prepared import as_of, check_unchanged, select, shaped
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -62,6 +62,16 @@ class Looker:
             "of_blocks": cost.blocks,
             "of_nbytes": cost.nbytes,
         }
+
+    def is_unchanged(self, asked: dict[str, Any]) -> bool:
+        """Tell whether what a job reads was not written since a time, in seconds since 1970."""
+        spec = JobSpec.model_validate(asked["spec"])
+        past = as_of(self._of(spec), int(asked["since"] * 1e9))
+        try:
+            check_unchanged(past, spec.selection)
+        except ChangedError:
+            return False
+        return True
 
     def _of(self, spec: JobSpec) -> xr.DataArray:
         if spec.output is not None:

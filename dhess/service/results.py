@@ -63,7 +63,7 @@ class Pictures:
         if told is None:
             raise NotReady(
                 f"{file.name} of job {entry.id} cannot be made: it takes more than "
-                f"{SECONDS:.0f} s or too much memory"
+                f"{SECONDS:.0f} s or too much memory; fetch the result as JSON"
             )
         if told.get("kind") == "TooLarge":
             raise TooLarge(told["error"])

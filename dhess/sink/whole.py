@@ -46,7 +46,10 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         partial.replace(goal)
         sync_folder(goal.parent)
     except OSError as error:
-        raise OutputError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+        raise OutputError(
+            f"cannot write {str(path)!r}: {error.strerror or error}; check its folder and the room "
+            "on its disk"
+        ) from error
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -114,6 +114,11 @@ class Joined(Stored):
         """Return how many stored chunks all files lack, from a listing of each."""
         return sum(self.array.stored(place).missing() for place in self.array.pickled)
 
+    def check(self, ranges: tuple[Range, ...]) -> None:
+        """Refuse what has changed since the opening in the files that the ranges touch."""
+        for place, part in self.array.near(ranges):
+            self.array.stored(place).check(self._within(place, part))
+
     def marks(self) -> list[Any]:
         """Return what changes when one of the files is another one."""
         return [[place, self.array.stored(place).marks()] for place in sorted(self.array.pickled)]
@@ -137,9 +142,12 @@ class Joined(Stored):
         return picked.reshape([n for c in parts for n in c.shape]), missing
 
     def _part(self, place: Index, part: tuple[Range, ...]) -> tuple[Array, int]:
+        return self.array.stored(place).read(self._within(place, part))
+
+    def _within(self, place: Index, part: tuple[Range, ...]) -> tuple[Range, ...]:
+        """Return ranges as a file itself counts them."""
         starts = [edge[n] for edge, n in zip(self.array.edges, place, strict=True)]
-        local = tuple((a - start, b - start) for (a, b), start in zip(part, starts, strict=True))
-        return self.array.stored(place).read(local)
+        return tuple((a - start, b - start) for (a, b), start in zip(part, starts, strict=True))
 
 
 def open_many(

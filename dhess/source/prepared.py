@@ -76,6 +76,22 @@ def as_of(data: xr.DataArray, time: int) -> xr.DataArray:
     return data.copy(data=past)
 
 
+def check_unchanged(data: xr.DataArray, sel: Mapping[str, int | slice]) -> None:
+    """Refuse a source of which a selected part was written since it was opened; see `as_of`.
+
+    Nothing is read: the time of each stored chunk is looked at, where these are local files.
+
+    Raises
+    ------
+    ChangedError
+        Naming the first chunk.
+    """
+    stored = stored_of(data.data)
+    if stored is not None:
+        sizes = data.sizes.items()
+        stored.check(tuple(_bounds(sel.get(str(dim), slice(None)), size) for dim, size in sizes))
+
+
 def select(data: xr.DataArray, sel: Mapping[str, int | slice]) -> xr.DataArray:
     """Select by position, strictly: nothing is clipped to what is there.
 

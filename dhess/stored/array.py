@@ -77,6 +77,17 @@ class Stored:
         """Return how many stored chunks the whole array lacks, from a listing of the store."""
         return 0 if self.origin is None else self.origin.missing()
 
+    def check(self, ranges: tuple[Range, ...]) -> None:
+        """Refuse what has changed since the opening, without reading it.
+
+        Raises
+        ------
+        ReadError
+            A chunk of these ranges was written since, or the store was.
+        """
+        if self.origin is not None:
+            self.origin.check(ranges)
+
     def marks(self) -> list[Any]:
         """Return what changes when the store is another one, as far as that can be seen."""
         origin = self.origin

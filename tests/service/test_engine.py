@@ -7,7 +7,9 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+import zarr
 
 import dhess
 from dhess import InputError, LedgerError
@@ -20,7 +22,18 @@ from dhess.service.queue import FairQueue
 from tests.test_fields import same_bits
 from tests.test_options import one_sentence
 
-from .engines import PATIENCE, WINDOWS, Stage, data, gone, make_store, own_family, same_result, spec
+from .engines import (
+    BLOCK,
+    PATIENCE,
+    WINDOWS,
+    Stage,
+    data,
+    gone,
+    make_store,
+    own_family,
+    same_result,
+    spec,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,6 +96,26 @@ def test_a_field_to_its_end(stage: Stage, store: Path) -> None:
     same_bits(dhess.open(stage.call(stage.engine.result_file(job, "nc"))), want)
     picture = stage.call(stage.engine.result_file(job, "png"))
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_job_of_chunks_that_were_written_since_is_done_anew(stage: Stage, store: Path) -> None:
+    """Handed in again, it is the same job with the answer for what the store holds now."""
+    (store.parent / "changing").mkdir()
+    changing = make_store(store.parent / "changing")
+    few = spec(changing, resources={"window": 50})
+    job = stage.submit(few)
+    assert stage.watch(job)[-1].state == "done"
+    time.sleep(0.02)
+    array = zarr.open_array(changing / "f", mode="r+")
+    corner = (slice(0, BLOCK),) * 3
+    array[corner] = np.asarray(array[corner]) / 8
+    assert stage.submit(few) == job
+    assert stage.watch(job)[-1].state == "done"
+    want = dhess.find_minimum(dhess.open(changing, chunks=4), k=5)
+    same_result(stage.call(stage.engine.result_file(job, "nc")), want)
+    began = stage.show(job).created
+    assert stage.submit(few) == job
+    assert stage.show(job).created == began, "it was done once more for nothing"
 
 
 def _check_story(views: list[JobView]) -> None:
