@@ -23,11 +23,12 @@ from dhess.errors import (
     KilledWorkerError,
     LedgerError,
     LostClusterError,
+    ReadError,
     was_interrupted,
 )
 from dhess.job.batches import Batches, Count
 from dhess.job.finding import Finding
-from dhess.job.identity import fingerprint, identity
+from dhess.job.identity import check_unchanged, fingerprint, identity
 from dhess.job.labelling import Labels
 from dhess.job.outputs import check_result
 from dhess.job.pausing import Patience, Pauses
@@ -38,7 +39,8 @@ from dhess.ledger.recorder import Recorder, is_full
 from dhess.running import workers
 from dhess.source import is_url
 from dhess.source import open as open_source
-from dhess.source.prepared import as_of, shaped
+from dhess.source.prepared import as_of, census, shaped
+from dhess.stored.census import Census
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_OVER: Final = "delete it and hand it in again, or run it with --fresh"
 _SEARCHES: Final[dict[str, Callable[..., Work]]] = {
     "find": Finding,
     "regions": Labels,
@@ -100,13 +103,17 @@ class Runner:
             if self.fresh:
                 self._pauses.insist(partial(self.ledger.forget, self.job))
             text = self.spec.model_dump_json(exclude_none=True)
-            if self._pauses.insist(partial(self.ledger.add, self.job, text, told)):
+            spec = self.spec
+            if self.ledger.entry(self.job) is None:
+                look = census(opened, spec.selection)
+                seen = "" if look is None else look.text()
+                self._pauses.insist(partial(self.ledger.add, self.job, text, told, seen=seen))
                 log.info("job %s is new", self.job)
             entry = self.ledger.entry(self.job)
             assert entry is not None
-            spec = self.spec
-            past = as_of(opened, int(entry.created * 1e9))
-            data = shaped(past, spec.options, spec.selection, spec.smooth)
+            # Where nobody could look, what is newer than the job by the clock is refused.
+            then = Census.read(entry.seen) or Census("", int(entry.created * 1e9))
+            data = shaped(as_of(opened, then), spec.options, spec.selection, spec.smooth)
             try:
                 return self._run(data, entry)
             except BaseException as error:
@@ -157,7 +164,12 @@ class Runner:
             except ChangedError as error:
                 raise ChangedError(
                     f"{str(error).partition(';')[0]}; job {self.job} was handed in before that and "
-                    "would mix both: delete it and hand it in again, or run it with --fresh"
+                    f"would mix both: {_OVER}"
+                ) from error
+            except ReadError as error:
+                raise ReadError(
+                    f"{error}; a copy with the same time goes on, anything else starts job "
+                    f"{self.job} over: {_OVER}"
                 ) from error
             except ClusterError as error:
                 again = isinstance(error, LostClusterError) or self._is_elsewhere
@@ -204,7 +216,7 @@ class Runner:
         finally:
             if self.base is not None:
                 self.base += count.new  # where it goes on from, should the cluster be lost
-        return self._pauses.insist(partial(self._finished, work))
+        return self._pauses.insist(partial(self._finished, work, removed=not count.new))
 
     def _work(self, data: xr.DataArray) -> Work:
         """Cut the job into windows: as its ledger says, or as the workers are best used."""
@@ -234,8 +246,15 @@ class Runner:
         text = json.dumps(work.layout())
         self._pauses.insist(partial(self.ledger.begin, self.job, text, work.windows))
 
-    def _finished(self, work: Work) -> xr.Dataset | xr.DataArray:
-        """Publish the result."""
+    def _finished(self, work: Work, *, removed: bool) -> xr.Dataset | xr.DataArray:
+        """Publish the result, unless the source is another one now.
+
+        ``removed`` says that nothing was read of it, so that what is gone does not matter.
+        """
+        entry = self.ledger.entry(self.job)
+        then = None if entry is None else Census.read(entry.seen)
+        if then is not None:
+            check_unchanged(self._opened(), self.spec, then, removed=removed)
         result = work.finish(self.ledger.windows(self.job))
         if self.keep is not None:
             self.keep(result)

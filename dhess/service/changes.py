@@ -59,9 +59,11 @@ class Changes:
         self._stopping = True
         await self._tasks.finish(5.0)
 
-    async def submit(self, job: str, spec: JobSpec, fingerprint: str, submitter: str) -> bool:
-        """Queue a job, unless it is there already; tell whether it is new."""
-        return await self._whole(job, self._taken_in(job, spec, fingerprint, submitter))
+    async def submit(
+        self, job: str, spec: JobSpec, found: dict[str, Any], submitter: str
+    ) -> bool:
+        """Queue a job with what was found of it, unless it is there; tell whether it is new."""
+        return await self._whole(job, self._taken_in(job, spec, found, submitter))
 
     async def cancel(self, job: str) -> None:
         """Wish for the end of a job, and bring it about."""
@@ -100,7 +102,9 @@ class Changes:
 
         return await asyncio.shield(self._tasks.begin(alone()))
 
-    async def _taken_in(self, job: str, spec: JobSpec, fingerprint: str, submitter: str) -> bool:
+    async def _taken_in(
+        self, job: str, spec: JobSpec, found: dict[str, Any], submitter: str
+    ) -> bool:
         known = await self.records.read(lambda ledger: ledger.entry(job))
         if known is not None and known.wish == "delete":
             await self._removed(job)  # what could not be done when it was asked for
@@ -117,7 +121,8 @@ class Changes:
                 _queue_again(ledger, job)
             else:
                 ledger.forget(job)
-                ledger.add(job, text, fingerprint, submitter=submitter)
+                told, seen = found["fingerprint"], found["seen"]
+                ledger.add(job, text, told, submitter=submitter, seen=seen)
             return ledger.entry(job)
 
         with self._room(submitter):

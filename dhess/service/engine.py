@@ -15,7 +15,7 @@ from dhess.ledger import ENDED, STATES
 from dhess.service import results
 from dhess.service.changes import Changes
 from dhess.service.clusters import Cluster
-from dhess.service.errors import NoSuchJob, Unavailable
+from dhess.service.errors import Conflict, NoSuchJob, Unavailable
 from dhess.service.holding import held
 from dhess.service.lookers import Lookers
 from dhess.service.models import Figures, JobPage, JobView, LogPage, Readiness
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dhess.job import JobSpec
-    from dhess.ledger import Ledger
+    from dhess.ledger import Entry, Ledger
     from dhess.service.settings import Settings
 
 EVERY = 0.25
@@ -104,22 +104,36 @@ class Engine:
             If it is wrong or not allowed, or cannot be taken in now.
         """
         _check_resources(spec)
+        plain = spec.model_dump(mode="json", exclude_none=True)
         found = await self.lookers.ask(
             "identify",
             submitter,
-            spec=spec.model_dump(mode="json", exclude_none=True),
+            spec=plain,
             team=self._team(),
             max_blocks=self.settings.max_blocks,
             max_bytes=self.settings.max_bytes,
         )
         job = found["job"]
-        new = await self.changes.submit(job, spec, found["fingerprint"], submitter)
+        known = await self.records.read(lambda ledger: ledger.entry(job))
+        if known is not None and known.state == "done" and known.seen != found["seen"]:
+            await self._check_unchanged(plain, known, submitter)
+        new = await self.changes.submit(job, spec, found, submitter)
         try:
             return await self.show(job), new
         except NoSuchJob as gone:
             raise Unavailable(
                 f"job {job} was deleted while it was handed in; hand it in again"
             ) from gone
+
+    async def _check_unchanged(self, plain: dict[str, Any], known: Entry, caller: str) -> None:
+        """Refuse to hand out the result of a job for data that are others by now."""
+        try:
+            await self.lookers.ask("compare", caller, spec=plain, seen=known.seen)
+        except Conflict as error:
+            raise Conflict(
+                f"{str(error).partition(';')[0]}; job {known.id} is done with those before: delete "
+                "it and hand it in again"
+            ) from error
 
     async def show(self, job: str) -> JobView:
         """Return a job as it is now.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import distributed  # noqa: F401  (takes long, and is done before anybody waits)
 
-from dhess.errors import DhessError, line
+from dhess.errors import ChangedError, DhessError, line
 from dhess.job import JobSpec
-from dhess.job.identity import fingerprint, identity
+from dhess.job.identity import check_unchanged, fingerprint, identity
 from dhess.planning import plan
 from dhess.report import InfoReport, PlanReport
 from dhess.report.layout import amount
@@ -18,7 +18,8 @@ from dhess.service.errors import Refused, ServiceError
 from dhess.service.places import Places
 from dhess.service.speaking import Gateway, limit_memory, memory
 from dhess.source import open as open_source
-from dhess.source.prepared import select, shaped
+from dhess.source.prepared import census, select, shaped
+from dhess.stored.census import Census
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,13 +56,21 @@ class Looker:
         data = self._of(spec)
         _check_size(select(data, spec.selection), asked["max_blocks"], asked["max_bytes"])
         told = fingerprint(data)
+        seen = census(data, spec.selection)
         cost = self._planned(spec, data, asked["team"])
         return {
             "job": identity(spec, told),
             "fingerprint": told,
+            "seen": "" if seen is None else seen.text(),
             "of_blocks": cost.blocks,
             "of_nbytes": cost.nbytes,
         }
+
+    def compare(self, asked: dict[str, Any]) -> None:
+        """Refuse data that are not those of a job that is done."""
+        spec, then = JobSpec.model_validate(asked["spec"]), Census.read(asked["seen"])
+        if then is not None:
+            check_unchanged(self._of(spec), spec, then, removed=True)
 
     def _of(self, spec: JobSpec) -> xr.DataArray:
         if spec.output is not None:
@@ -105,6 +114,8 @@ def answer(looker: Looker, asked: dict[str, Any]) -> dict[str, Any]:
         return {"answer": getattr(looker, asked["what"])(asked)}
     except ServiceError as error:
         return {"error": str(error), "kind": type(error).__name__}
+    except ChangedError as error:
+        return {"error": str(error), "kind": "Conflict"}
     except DhessError as error:
         return {"error": str(error), "kind": "InputError"}
     except (MemoryError, RecursionError) as error:
