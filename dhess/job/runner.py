@@ -168,8 +168,8 @@ class Runner:
                 ) from error
             except ReadError as error:
                 raise ReadError(
-                    f"{error}; a copy with the same time goes on, anything else starts job "
-                    f"{self.job} over: {_OVER}"
+                    f"{error}; then start job {self.job} over, for its source is another one by "
+                    f"then: {_OVER}"
                 ) from error
             except ClusterError as error:
                 again = isinstance(error, LostClusterError) or self._is_elsewhere

@@ -116,6 +116,7 @@ def _connected(path: Path, patience: float) -> sqlite3.Connection:
 
 def _make(path: Path) -> None:
     """Make a ledger that appears whole: whoever dies over it leaves none, and never half of one."""
+    path.with_name(f"{path.name}-wal").exists()  # raises if no file beside it can be called so
     new = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.new")
     try:
         with closing(_connected(new, 0.0)) as base:

@@ -176,8 +176,8 @@ class FolderOrigin(ZarrOrigin):
                 missing += 1
                 if self.gone is not None and key not in self.gone:
                     raise ChangedError(
-                        f"{self.name(place)} of {self.label} is gone, which was there before; put "
-                        "it back as it was"
+                        f"{self.name(place)} of {self.label} is gone, which was there before (put "
+                        "back as it was, all goes on)"
                     ) from None
             except OSError:
                 continue  # whoever reads it is told why it cannot be read
