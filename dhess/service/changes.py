@@ -59,9 +59,7 @@ class Changes:
         self._stopping = True
         await self._tasks.finish(5.0)
 
-    async def submit(
-        self, job: str, spec: JobSpec, found: dict[str, Any], submitter: str
-    ) -> bool:
+    async def submit(self, job: str, spec: JobSpec, found: dict[str, Any], submitter: str) -> bool:
         """Queue a job with what was found of it, unless it is there; tell whether it is new."""
         return await self._whole(job, self._taken_in(job, spec, found, submitter))
 

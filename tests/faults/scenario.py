@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .run import Bench
 
 
-class Hang(AssertionError):
+class Hang(AssertionError):  # noqa: N818  (what it is)
     """Something takes longer than it ever may."""
 
 

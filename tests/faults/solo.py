@@ -1,4 +1,4 @@
-"""A small job of one process, which stops itself in the middle of its work to be disturbed there."""
+"""A small job of one process, which stops itself in the middle and is disturbed there."""
 
 from __future__ import annotations
 

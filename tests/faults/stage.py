@@ -234,7 +234,14 @@ class Served(Stage):
         source = JobSpec.load(self.job).source
         assert isinstance(source, str)
         roots = ["--root", str(Path(source).parent), "--output-root", str(self.folder)]
-        place = ["--port", str(self.web), "--data", str(self.data), "--scheduler", self.address("client")]
+        place = [
+            "--port",
+            str(self.web),
+            "--data",
+            str(self.data),
+            "--scheduler",
+            self.address("client"),
+        ]
         return [DHESS, "serve", *place, *roots]
 
     def kill(self, role: str) -> None:

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .kinds import KINDS
-from .run import Bench
 from .scenario import Hang, Unable
 
 if TYPE_CHECKING:
+    from .run import Bench
     from .scenario import Scenario
 
 LIMIT = 900.0

@@ -5,6 +5,8 @@
 ``DHESS_FAULTS_HOG``: a file; the worker that removes it takes all the memory that it may have.
 """
 
+# ruff: noqa: PTH  (every process runs this, and most need no pathlib)
+
 import itertools
 import os
 import signal

@@ -81,7 +81,11 @@ class Chunk(Scenario):
         if self.how == "unreadable":
             chunk.symlink_to(chunk.name)  # not even root can read it
         elif self.how != "missing":
-            left = {"damaged": bytes(len(whole)), "truncated": whole[: len(whole) // 2], "empty": b""}
+            left = {
+                "damaged": bytes(len(whole)),
+                "truncated": whole[: len(whole) // 2],
+                "empty": b"",
+            }
             chunk.write_bytes(left[self.how])
             if not self.after:
                 os.utime(chunk, ns=(status.st_atime_ns, status.st_mtime_ns))

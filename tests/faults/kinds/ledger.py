@@ -6,9 +6,8 @@ import shutil
 import sqlite3
 import subprocess
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from tests.faults.scenario import Outcome, Scenario, Unable
@@ -19,6 +18,7 @@ from tests.service.gateway import Gateway
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.faults.run import Bench
 
@@ -59,9 +59,13 @@ class LedgerFile(Scenario):
             process = solo.stopped(CENSUS + self.after)
             before = solo.recorded()
             if self.how == "locked":
-                with closing(sqlite3.connect(solo.ledger, isolation_level=None)) as base:
-                    base.execute("BEGIN IMMEDIATE")
+                with closing(sqlite3.connect(solo.ledger, 0.0, isolation_level=None)) as base:
+                    with suppress(sqlite3.OperationalError):  # it may stand still over a write
+                        base.execute("BEGIN IMMEDIATE")
                     solo.go_on(process)
+                    base.execute("PRAGMA busy_timeout = 60000")
+                    if not base.in_transaction:
+                        base.execute("BEGIN IMMEDIATE")
                     time.sleep(self.seconds)
                     base.execute("ROLLBACK")
                 solo.done(process)

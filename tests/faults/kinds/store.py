@@ -24,7 +24,9 @@ class Store(Scenario):
     """What becomes another one, and when."""
 
     kind: ClassVar[str] = "store"
-    must: ClassVar[str] = "a refusal, never an answer of both; started over, the bits of the new data"
+    must: ClassVar[str] = (
+        "a refusal, never an answer of both; started over, the bits of the new data"
+    )
 
     task: str
     how: str
