@@ -100,6 +100,7 @@ class Runner:
             opened = self._opened()
             told = fingerprint(opened)
             self.job = self._identified(told)
+            earlier = self.ledger.entry(self.job)
             if self.fresh:
                 self._pauses.insist(partial(self.ledger.forget, self.job))
             text = self.spec.model_dump_json(exclude_none=True)
@@ -109,6 +110,8 @@ class Runner:
                 seen = "" if look is None else look.text()
                 self._pauses.insist(partial(self.ledger.add, self.job, text, told, seen=seen))
                 log.info("job %s is new", self.job)
+                if earlier is not None:  # what it wrote is its own, and may be replaced
+                    self._pauses.insist(partial(self.ledger.wrote, self.job, earlier.written))
             entry = self.ledger.entry(self.job)
             assert entry is not None
             # Where nobody could look, what is newer than the job by the clock is refused.

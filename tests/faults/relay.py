@@ -88,13 +88,13 @@ class Relay:
                 return
             beyond, other = await asyncio.open_connection(HOST, self.target)
             self._writers.add(other)
-            ways = [self._passed_on(reader, other), self._passed_on(beyond, writer)]
-            both = [asyncio.create_task(way) for way in ways]
+            pairs = (reader, other), (beyond, writer)
+            both = [asyncio.create_task(self._passed_on(*pair)) for pair in pairs]
             try:
                 await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                for each in both:
-                    each.cancel()
+                for way in both:
+                    way.cancel()
                 await asyncio.gather(*both, return_exceptions=True)
         except OSError:
             return  # nobody listens there

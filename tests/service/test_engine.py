@@ -56,6 +56,24 @@ def idle(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stag
 # ------------------------------------------------------------------------------- what comes out
 
 
+def test_a_job_that_is_done_is_not_that_of_other_data(stage: Stage) -> None:
+    """Handed in again after a chunk was written anew, it is refused until it is deleted."""
+    folder = stage.settings.data.parent / "changing"
+    folder.mkdir()
+    store = make_store(folder)
+    job = stage.submit(spec(store))
+    assert stage.watch(job)[-1].state == "done"
+    assert stage.submit(spec(store)) == job
+    chunk = store / "f" / "c" / "1" / "2" / "3"
+    chunk.write_bytes(chunk.read_bytes())
+    with pytest.raises(Conflict) as caught:
+        stage.submit(spec(store))
+    one_sentence(caught.value, job, "have changed", "delete it and hand it in again")
+    stage.call(stage.engine.delete(job))
+    assert stage.submit(spec(store)) == job
+    assert stage.watch(job)[-1].state == "done"
+
+
 def test_a_search_to_its_end(stage: Stage, store: Path) -> None:
     job = stage.submit(spec(store))
     views = stage.watch(job)

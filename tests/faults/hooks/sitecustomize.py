@@ -5,13 +5,19 @@
 ``DHESS_FAULTS_HOG``: a file; the worker that removes it takes all the memory that it may have.
 """
 
-# ruff: noqa: PTH  (every process runs this, and most need no pathlib)
+# ruff: noqa: PTH104, PTH108, PTH123  (every process runs this, and most need no pathlib)
+
+from __future__ import annotations
 
 import itertools
 import os
 import signal
 import sys
 import time
+
+TYPE_CHECKING = False  # as typing's, which takes long to import
+if TYPE_CHECKING:
+    from typing import Any
 
 _looks = itertools.count(1)
 _stat, _time, _time_ns = os.stat, time.time, time.time_ns
@@ -22,7 +28,7 @@ _is_worker = any("spawn_main" in each for each in sys.orig_argv)
 _hog = os.environ.get("DHESS_FAULTS_HOG", "") if _is_worker else ""
 
 
-def _looked(path, *args, **kwargs):
+def _looked(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
     if isinstance(path, str) and ".zarr/f/c/" in path:
         if next(_looks) == _stop:
             os.kill(os.getpid(), signal.SIGSTOP)
@@ -31,7 +37,7 @@ def _looked(path, *args, **kwargs):
     return _stat(path, *args, **kwargs)
 
 
-def _take():
+def _take() -> None:
     try:
         os.unlink(_hog)
     except OSError:
@@ -45,7 +51,7 @@ def _take():
         time.sleep(0.02)
 
 
-def _seconds():
+def _seconds() -> float:
     try:
         _stat(_now)
     except OSError:
