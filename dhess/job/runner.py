@@ -171,8 +171,7 @@ class Runner:
                 ) from error
             except ReadError as error:
                 raise ReadError(
-                    f"{error}; then start job {self.job} over, for its source is another one by "
-                    f"then: {_OVER}"
+                    f"{error}; if that changes the file, start job {self.job} over: {_OVER}"
                 ) from error
             except ClusterError as error:
                 again = isinstance(error, LostClusterError) or self._is_elsewhere
