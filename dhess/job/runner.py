@@ -100,20 +100,7 @@ class Runner:
             opened = self._opened()
             told = fingerprint(opened)
             self.job = self._identified(told)
-            earlier = self.ledger.entry(self.job)
-            if self.fresh:
-                self._pauses.insist(partial(self.ledger.forget, self.job))
-            text = self.spec.model_dump_json(exclude_none=True)
-            spec = self.spec
-            if self.ledger.entry(self.job) is None:
-                look = census(opened, spec.selection)
-                seen = "" if look is None else look.text()
-                self._pauses.insist(partial(self.ledger.add, self.job, text, told, seen=seen))
-                log.info("job %s is new", self.job)
-                if earlier is not None:  # what it wrote is its own, and may be replaced
-                    self._pauses.insist(partial(self.ledger.wrote, self.job, earlier.written))
-            entry = self.ledger.entry(self.job)
-            assert entry is not None
+            entry, spec = self._entered(opened, told), self.spec
             # Where nobody could look, what is newer than the job by the clock is refused.
             then = Census.read(entry.seen) or Census("", int(entry.created * 1e9))
             data = shaped(as_of(opened, then), spec.options, spec.selection, spec.smooth)
@@ -123,6 +110,23 @@ class Runner:
                 with suppress(Exception):  # the disk may be full, or the ledger gone
                     self.ledger.change(self.job, *_ended(error))
                 raise
+
+    def _entered(self, opened: xr.DataArray, told: str) -> Entry:
+        """Return the row of the job, which is made if there is none, or if it starts over."""
+        earlier = self.ledger.entry(self.job)
+        if self.fresh:
+            self._pauses.insist(partial(self.ledger.forget, self.job))
+        if earlier is None or self.fresh:
+            look = census(opened, self.spec.selection)
+            text = self.spec.model_dump_json(exclude_none=True)
+            add = partial(self.ledger.add, seen="" if look is None else look.text())
+            # What it wrote before is its own, and may be replaced.
+            add = partial(add, written="" if earlier is None else earlier.written)
+            self._pauses.insist(partial(add, self.job, text, told))
+            log.info("job %s is new", self.job)
+        entry = self.ledger.entry(self.job)
+        assert entry is not None
+        return entry
 
     @contextmanager
     def _output_alone(self) -> Iterator[None]:

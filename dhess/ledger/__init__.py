@@ -132,14 +132,21 @@ class Ledger(Tokens):
     # ------------------------------------------------------------------------------------- jobs
 
     def add(
-        self, job: str, spec: str, fingerprint: str, *, submitter: str = "", seen: str = ""
+        self,
+        job: str,
+        spec: str,
+        fingerprint: str,
+        *,
+        submitter: str = "",
+        seen: str = "",
+        written: str = "",
     ) -> bool:
         """Put a job into the queue; return whether it is a new one."""
         with self._writing() as base:
             done = base.execute(
-                "INSERT INTO jobs (id, spec, fingerprint, submitter, created, state, seen)"
-                " VALUES (?, ?, ?, ?, ?, 'queued', ?) ON CONFLICT (id) DO NOTHING",
-                (job, spec, fingerprint, submitter, time.time(), seen),
+                "INSERT INTO jobs (id, spec, fingerprint, submitter, created, state, seen, written)"
+                " VALUES (?, ?, ?, ?, ?, 'queued', ?, ?) ON CONFLICT (id) DO NOTHING",
+                (job, spec, fingerprint, submitter, time.time(), seen, written),
             )
             return done.rowcount == 1
 

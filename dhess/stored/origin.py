@@ -68,11 +68,13 @@ class Origin:
 
     def as_of(self, then: Census) -> Origin:
         """Return it as it was at a census: what is newer will be refused."""
+        return replace(self, moment=self._since(then))
+
+    def _since(self, then: Census) -> Moment:
         if self.moment.mark is None:
-            return self
+            return self.moment
         # The clock of a file server may be ahead: metadata that are the same ones are not newer.
-        time = max(then.newest, self.moment.mark[0])
-        return replace(self, moment=self.moment._replace(time=time))
+        return self.moment._replace(time=max(then.newest, self.moment.mark[0]))
 
     def pieces(self, ranges: tuple[Range, ...]) -> Iterator[tuple[Index, tuple[Range, ...]]]:
         """Yield the place of every stored object that the ranges touch, and its part of them."""
@@ -199,8 +201,8 @@ class FolderOrigin(ZarrOrigin):
 
     def as_of(self, then: Census) -> Origin:
         """Return it as it was at a census: what is newer, or gone since, will be refused."""
-        past = super().as_of(then)
-        return past if then.gone is None else replace(past, gone=frozenset(then.gone))
+        gone = None if then.gone is None else frozenset(then.gone)
+        return replace(self, moment=self._since(then), gone=gone)
 
     def _refuse(self, place: Index, written: int, size: int) -> None:
         if written > self.moment.time:
