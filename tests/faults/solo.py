@@ -11,7 +11,7 @@ import subprocess
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import xarray as xr
@@ -21,6 +21,9 @@ from dhess.ledger import Ledger
 
 from .scenario import Hang
 from .stage import DHESS, until
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 HOOKS = str(Path(__file__).with_name("hooks"))
 SHAPE, BLOCK, WINDOWS = (24, 24, 24), 6, 64
@@ -103,10 +106,15 @@ class Solo:
         dhess.Job.load(self._job(place, "undisturbed.toml")).run()
         return _result(place / self._output)
 
-    def start(self, *more: str, stop: int = 0, **environment: str) -> subprocess.Popen[str]:
-        """Start ``dhess run``; with ``stop``, it stops after so many looks at chunks."""
+    def start(
+        self, *more: str, stop: int = 0, faults: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start ``dhess run``; with ``stop``, it stops after so many looks at chunks.
+
+        ``faults`` are the variables that the hooks read.
+        """
         path = os.pathsep.join([HOOKS, os.environ.get("PYTHONPATH", "")])
-        own = {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", **environment}
+        own = {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", **(faults or {})}
         if stop:
             own["DHESS_FAULTS_STOP"] = str(stop)
         process = subprocess.Popen(
@@ -117,9 +125,9 @@ class Solo:
         self.running.append(process)
         return process
 
-    def stopped(self, stop: int, *more: str, **environment: str) -> subprocess.Popen[str]:
+    def stopped(self, stop: int, faults: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start it, and wait until it stands still in the middle."""
-        process = self.start(*more, stop=stop, **environment)
+        process = self.start(stop=stop, faults=faults)
 
         def still() -> bool:
             assert process.poll() is None, f"it ended before: {self.end(process)}"
@@ -127,6 +135,12 @@ class Solo:
 
         until(still, PATIENCE)
         return process
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """End it without a warning."""
+        process.kill()
+        process.communicate()
+        self.running.remove(process)
 
     def go_on(self, process: subprocess.Popen[str]) -> None:
         """Wake it up."""

@@ -46,13 +46,13 @@ class Clock(Scenario):
         clock = {"DHESS_FAULTS_CLOCK": str(3600 * self.hours), "DHESS_FAULTS_NOW": str(now)}
         with Solo(folder, self.task) as solo:
             if self.after:
-                process = solo.stopped(CENSUS + self.after, **clock)
+                process = solo.stopped(CENSUS + self.after, clock)
                 before = solo.recorded()
                 now.touch()
                 solo.go_on(process)
             else:
                 now.touch()
-                process, before = solo.start(**clock), {}
+                process, before = solo.start(faults=clock), {}
             solo.done(process)
             solo.done(solo.start())  # what is done stays so, by whatever clock
             return Outcome(solo.redone(before))

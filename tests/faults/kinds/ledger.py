@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from tests.faults.scenario import Outcome, Scenario, Unable
-from tests.faults.solo import CENSUS, WINDOWS, Solo
+from tests.faults.solo import CENSUS, PATIENCE, WINDOWS, Solo
 from tests.faults.stage import until
 from tests.service.gateway import Gateway
 
@@ -70,8 +70,7 @@ class LedgerFile(Scenario):
                     base.execute("ROLLBACK")
                 solo.done(process)
                 return Outcome(solo.redone(before))
-            process.kill()
-            process.communicate()
+            solo.kill(process)
             told = self._refused(solo)
             solo.done(solo.start())
             return Outcome(solo.redone(before), told)
@@ -101,7 +100,9 @@ class LedgerFile(Scenario):
                 assert answer.status_code in (201, 503), answer.text
                 if answer.status_code == 201:
                     job = answer.json()["id"]
-                    until(lambda: "read-only" in gateway.ask("GET", f"/v1/jobs/{job}").text, 90)
+                    until(
+                        lambda: "read-only" in gateway.ask("GET", f"/v1/jobs/{job}").text, PATIENCE
+                    )
                     assert gateway.wait(job, "paused")["state"] == "paused"
                 told = answer.text
             job = gateway.submit(**asked)

@@ -45,7 +45,7 @@ class Memory(Scenario):
         with Solo(folder, self.task, more=options) as solo:
             hog, taken = folder / "hog", folder / "hog.taken"
             hog.touch()
-            process = solo.start(DHESS_FAULTS_HOG=str(hog))
+            process = solo.start(faults={"DHESS_FAULTS_HOG": str(hog)})
             until(lambda: process.poll() is not None or bool(_read(taken)), PATIENCE)
             assert process.poll() is None, solo.end(process)
             pid = int(_read(taken))
