@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -294,7 +295,7 @@ def test_a_chunk_that_no_window_reads_again(path: Path, task: str, after: int) -
     now = dhess.open(path)
     with pytest.raises(ChangedError) as caught:
         job.run()
-    one_sentence(caught.value, "chunk c/0/0/0", "changed", "--fresh")
+    one_sentence(caught.value, str(path), "changed", "--fresh")
     with Ledger(f"{output}.ledger") as ledger:
         assert [each.state for each in ledger.entries()] == ["failed"]
     job.run(fresh=True)
@@ -337,7 +338,7 @@ def test_a_job_of_many_files_looks_at_each(tmp_path: Path) -> None:
     job.run()
     time.sleep(0.02)
     rewritten(paths[1])
-    with pytest.raises(ChangedError, match=r"1\.zarr::f"):
+    with pytest.raises(ChangedError, match=r"0\.zarr.* and 1 more have changed"):
         job.run()
 
 
@@ -377,6 +378,73 @@ def test_a_new_start_replaces_nothing_of_others(path: Path) -> None:
     with pytest.raises(OutputError, match="exists"):
         job.run(fresh=True)
     same_bits(dhess.open(output), data())
+
+
+def refused(job: Job, *fragments: str) -> None:
+    with pytest.raises(dhess.ReadError) as caught:
+        job.run()
+    one_sentence(caught.value, "--fresh", *fragments)
+
+
+def test_other_data_with_the_times_of_these(path: Path) -> None:
+    """As a copy brings them: nothing is newer than the job, but the files are others."""
+    job = Job(**keys(path))
+    interrupted(job, 3)
+    other = write(data() * 2, path.with_name("other.zarr"), CHUNKS)
+    for chunk in (other / "f" / "c").rglob("*"):
+        if chunk.is_file():
+            os.utime(chunk, (1.7e9, 1.7e9))
+    shutil.rmtree(path / "f" / "c")
+    (other / "f" / "c").rename(path / "f" / "c")
+    refused(job, str(path), "have changed")
+    identical(search(job, fresh=True), dhess.find_minimum(dhess.open(path), k=5))
+
+
+def test_a_chunk_that_is_gone_is_no_fill_value(path: Path) -> None:
+    """It was there when the job came; put back, all goes on."""
+    job = Job(**keys(path))
+    want = dhess.find_minimum(dhess.open(path), k=5)
+    interrupted(job, 3)
+    chunk = path / "f" / "c" / "5" / "3" / "2"
+    chunk.rename(path.with_name("aside"))
+    refused(job, "c/5/3/2", "is gone", "put back")
+    path.with_name("aside").rename(chunk)
+    seen: list[int] = []
+    with watched(lambda progress: seen.append(progress.window)):
+        identical(search(job), want)
+    assert seen[0] >= 3
+
+
+def test_data_dated_in_the_future(path: Path) -> None:
+    """The clock was set back since they were written; they are the same files all the while."""
+    for each in path.rglob("*"):
+        if each.parent.parent.parent.name == "c":
+            os.utime(each, (time.time() + 3600, time.time() + 3600))
+    job = Job(**keys(path))
+    interrupted(job, 3)
+    identical(search(job), search(Job(**keys(path, output=str(path.with_name("b.json"))))))
+
+
+def test_a_job_that_is_done_is_not_that_of_other_data(path: Path) -> None:
+    job = Job(**keys(path))
+    job.run()
+    chunk = path / "f" / "c" / "5" / "3" / "2"
+    chunk.write_bytes(chunk.read_bytes())
+    refused(job, "have changed")
+    identical(search(job, fresh=True), dhess.find_minimum(dhess.open(path), k=5))
+
+
+def test_a_damaged_chunk_is_repaired(path: Path) -> None:
+    """What is said of the damage, and of the repaired chunk, leads to the answer."""
+    want = dhess.find_minimum(dhess.open(path), k=5)
+    chunk = path / "f" / "c" / "5" / "3" / "2"
+    whole = chunk.read_bytes()
+    chunk.write_bytes(b"")
+    job = Job(**keys(path))
+    refused(job, "c/5/3/2", "no bytes", "write it anew")
+    chunk.write_bytes(whole)
+    refused(job, "c/5/3/2", "changed")
+    identical(search(job, fresh=True), want)
 
 
 @pytest.mark.parametrize("verify", [False, True])

@@ -15,7 +15,7 @@ import pytest
 from dhess import LedgerError
 from dhess.ledger import Ledger, Token, Window
 from dhess.ledger.lock import locked
-from dhess.ledger.recorder import Recorder, is_full
+from dhess.ledger.recorder import Recorder, is_full, why_full
 from dhess.ledger.schema import APPLICATION, STEPS
 
 from .test_options import one_sentence
@@ -195,6 +195,69 @@ def test_other_files(path: Path) -> None:
         Ledger(path.with_name("other.db"))
     with pytest.raises(LedgerError, match="cannot be used"):
         Ledger(path.parent / "no_such_folder" / "a.ledger")
+
+
+@pytest.mark.parametrize("size", [0, 50, 300, 5000, -10])
+def test_a_ledger_that_was_cut_off(path: Path, size: int) -> None:
+    """It is none that is about to be made, and stays as it is."""
+    with Ledger(path) as ledger:
+        ledger.add("a", "{}", "f")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: size if size >= 0 else len(whole) + size])
+    left = path.read_bytes()
+    with pytest.raises(LedgerError) as caught:
+        Ledger(path)
+    one_sentence(caught.value, str(path), f"{len(left):,} bytes", "put a copy of it back", "remove")
+    assert path.read_bytes() == left
+    path.write_bytes(whole)
+    with Ledger(path) as ledger:
+        assert [each.id for each in ledger.entries()] == ["a"]
+
+
+@pytest.mark.parametrize("name", ["a\0b.ledger", "x" * 300, "y" * 255])
+def test_name_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    with pytest.raises(LedgerError) as caught:
+        Ledger(tmp_path / name)
+    one_sentence(caught.value, "cannot be used")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ledger_appears_whole(path: Path) -> None:
+    """A process that is killed at any write of its making leaves none, or one that can be used."""
+    script = """
+        import os, signal, sys
+        from dhess.ledger import Ledger, schema
+        left = [int(sys.argv[2])]
+        def die(statement):
+            left[0] -= 1
+            if left[0] < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        connected = schema._connected
+        def watched(*given):
+            base = connected(*given)
+            base.set_trace_callback(die)
+            return base
+        schema._connected = watched
+        Ledger(sys.argv[1])
+    """
+    for statements in (0, 2, 6, 10):
+        command = [sys.executable, "-c", textwrap.dedent(script), str(path), str(statements)]
+        assert subprocess.run(command, check=False).returncode < 0
+        assert not path.exists()
+    with Ledger(path) as ledger:
+        assert ledger.add("a", "{}", "f")
+
+
+def test_a_ledger_that_is_read_only_is_waited_for(path: Path) -> None:
+    with Ledger(path) as ledger:
+        ledger.add("a", "{}", "f")
+    with Ledger(path) as ledger:
+        ledger._rows("PRAGMA query_only = ON")  # as of a disk that was mounted anew, read-only
+        with pytest.raises(LedgerError) as caught:
+            ledger.add("b", "{}", "f")
+        one_sentence(caught.value, str(path), "read-only", "writable")
+        assert is_full(caught.value)
+        assert "read-only" in why_full(caught.value)
 
 
 # --------------------------------------------------------------------------------------- the lock

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dhess.errors import ChangedError
+from dhess.source.prepared import census
 from dhess.stored import stored_of
+from dhess.stored.origin import public
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from dhess.job.spec import JobSpec
+    from dhess.stored.census import Census
 
 LENGTH = 16
 """Hexadecimal digits of an id."""
@@ -24,7 +28,7 @@ def fingerprint(data: xr.DataArray) -> str:
 
     ``data`` is what `dhess.open` returned, untouched: shape, type, coordinates, and of a local
     store also when its metadata were written; a file is known by its time and size. A chunk that is
-    written anew in place does not show here: reading refuses one that is newer than the job.
+    written anew in place does not show here, but in a census of the files, see `check_unchanged`.
     """
     digest = hashlib.sha256()
     told: list[Any] = [list(map(str, data.dims)), list(data.shape), data.dtype.str]
@@ -44,3 +48,26 @@ def identity(spec: JobSpec, data_fingerprint: str) -> str:
     """Return the id of a job: the same for the same spec of the same data."""
     whole = f"{spec.canonical()}\n{data_fingerprint}"
     return hashlib.sha256(whole.encode()).hexdigest()[:LENGTH]
+
+
+def check_unchanged(
+    data: xr.DataArray, spec: JobSpec, then: Census, *, removed: bool = False
+) -> None:
+    """Refuse a source whose files are not those that a job came for.
+
+    Clocks may be set back, and a copy may have the times of its original: what was read is right if
+    the same files are there at the end. ``removed`` allows that some are gone.
+
+    Raises
+    ------
+    ChangedError
+        If others are there.
+    """
+    now = census(data, spec.selection)
+    if now is not None and then.digest and then.contradicts(now, removed=removed):
+        first, *rest = [spec.source] if isinstance(spec.source, str) else spec.source
+        more = f" and {len(rest)} more" if rest else ""
+        raise ChangedError(
+            f"files of {public(first)!r}{more} have changed since the job came ({now.there:,} are "
+            f"there of {then.there:,}, or their times or sizes are others); open it again"
+        )

@@ -20,7 +20,9 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
-"""Seconds between two attempts to reach a scheduler, or to write to a full disk."""
+"""Seconds between two attempts to reach a scheduler."""
+ROOM_WAIT = 5.0
+"""Seconds between two attempts to write to a full disk."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Pauses:
         if not is_full(error):
             raise error
         self.tell(why_full(error))
-        time.sleep(LONGEST_WAIT)
+        time.sleep(ROOM_WAIT)
         self.tell("")
 
 

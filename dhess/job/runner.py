@@ -23,11 +23,12 @@ from dhess.errors import (
     KilledWorkerError,
     LedgerError,
     LostClusterError,
+    ReadError,
     was_interrupted,
 )
 from dhess.job.batches import Batches, Count
 from dhess.job.finding import Finding
-from dhess.job.identity import fingerprint, identity
+from dhess.job.identity import check_unchanged, fingerprint, identity
 from dhess.job.labelling import Labels
 from dhess.job.outputs import check_result
 from dhess.job.pausing import Patience, Pauses
@@ -38,7 +39,8 @@ from dhess.ledger.recorder import Recorder, is_full
 from dhess.running import workers
 from dhess.source import is_url
 from dhess.source import open as open_source
-from dhess.source.prepared import as_of, check_unchanged, shaped
+from dhess.source.prepared import as_of, census, shaped
+from dhess.stored.census import Census
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_OVER: Final = "run it with --fresh, or hand it in again"
 SEARCHES: Final[dict[str, Callable[..., Work]]] = {
     "find": Finding,
     "regions": Labels,
@@ -98,22 +101,30 @@ class Runner:
             opened = self._opened()
             told = fingerprint(opened)
             self.job = self._identified(told)
-            text = self.spec.model_dump_json(exclude_none=True)
-            if self.fresh:
-                self._pauses.insist(partial(self.ledger.start_over, self.job, text))
-            if self._pauses.insist(partial(self.ledger.add, self.job, text, told)):
-                log.info("job %s is new", self.job)
-            entry = self.ledger.entry(self.job)
-            assert entry is not None
-            spec = self.spec
-            past = as_of(opened, int(entry.created * 1e9))
-            data = shaped(past, spec.options, spec.selection, spec.smooth)
+            entry, spec = self._entered(opened, told), self.spec
+            # Where nobody could look, what is newer than the job by the clock is refused.
+            then = Census.read(entry.seen) or Census("", int(entry.created * 1e9))
+            data = shaped(as_of(opened, then), spec.options, spec.selection, spec.smooth)
             try:
-                return self._run(data, entry, partial(check_unchanged, past, spec.selection))
+                return self._run(data, entry, partial(check_unchanged, opened, spec, then))
             except BaseException as error:
                 with suppress(Exception):  # the disk may be full, or the ledger gone
                     self.ledger.change(self.job, *_ended(error))
                 raise
+
+    def _entered(self, opened: xr.DataArray, told: str) -> Entry:
+        """Return the row of the job, which is made if there is none, or starts over."""
+        if self.fresh or self.ledger.entry(self.job) is None:
+            look = census(opened, self.spec.selection)
+            seen = "" if look is None else look.text()
+            text = self.spec.model_dump_json(exclude_none=True)
+            if self.fresh:
+                self._pauses.insist(partial(self.ledger.start_over, self.job, text, seen))
+            if self._pauses.insist(partial(self.ledger.add, self.job, text, told, seen=seen)):
+                log.info("job %s is new", self.job)
+        entry = self.ledger.entry(self.job)
+        assert entry is not None
+        return entry
 
     @contextmanager
     def _output_alone(self) -> Iterator[None]:
@@ -142,7 +153,7 @@ class Runner:
         return open_source(spec.source, spec.variable, chunks=chunks)
 
     def _run(
-        self, data: xr.DataArray, entry: Entry, check_source: Callable[[], None]
+        self, data: xr.DataArray, entry: Entry, check_source: Callable[..., None]
     ) -> xr.Dataset | xr.DataArray:
         spec, waited = self.spec, Patience(self.patience)
         if spec.task != "field" and spec.output is not None:
@@ -154,7 +165,7 @@ class Runner:
             needless = 0 < entry.windows == done and not self.verify
             try:
                 if done:
-                    check_source()  # what is recorded is not read again
+                    check_source(removed=True)  # what is recorded is not read again
                 with nullcontext() if needless else self.place() as client, _lost(client):
                     if waited.since is not None:
                         self._pauses.tell("")
@@ -162,7 +173,11 @@ class Runner:
             except ChangedError as error:
                 raise ChangedError(
                     f"{str(error).partition(';')[0]}; job {self.job} was handed in before that and "
-                    "its answer is of the old data: run it with --fresh, or hand it in again"
+                    f"its answer is of the old data: {_OVER}"
+                ) from error
+            except ReadError as error:
+                raise ReadError(
+                    f"{error}; if that changes the file, start job {self.job} over: {_OVER}"
                 ) from error
             except ClusterError as error:
                 again = isinstance(error, LostClusterError) or self._is_elsewhere
@@ -209,7 +224,7 @@ class Runner:
         finally:
             if self.base is not None:
                 self.base += count.new  # where it goes on from, should the cluster be lost
-        return self._pauses.insist(partial(self._finished, work))
+        return self._pauses.insist(partial(self._finished, work, read=count.new > 0))
 
     def _work(self, data: xr.DataArray) -> Work:
         """Cut the job into windows: as its ledger says, or as the workers are best used."""
@@ -240,8 +255,12 @@ class Runner:
         text = json.dumps(work.layout())
         self._pauses.insist(partial(self.ledger.begin, self.job, text, work.windows))
 
-    def _finished(self, work: Work) -> xr.Dataset | xr.DataArray:
-        """Publish the result."""
+    def _finished(self, work: Work, *, read: bool) -> xr.Dataset | xr.DataArray:
+        """Publish the result, unless the source that was ``read`` is another one now."""
+        entry = self.ledger.entry(self.job)
+        then = None if entry is None else Census.read(entry.seen)
+        if read and then is not None:
+            check_unchanged(self._opened(), self.spec, then)
         result = work.finish(self.ledger.windows(self.job))
         if self.keep is not None:
             self.keep(result)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from dhess.errors import LedgerError
-from dhess.ledger.schema import prepare, transaction
+from dhess.ledger.schema import ReadOnlyError, prepare, transaction
 from dhess.ledger.tokens import Token, Tokens
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class Entry:
     """One of `WISHES`."""
     attempts: int
     """Starts of a runner, in a row, that died without a window done."""
+    seen: str
+    """What files of the source there were when it came, if somebody looked."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,10 @@ class Ledger(Tokens):
         try:
             yield
         except sqlite3.Error as error:
+            if (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF == sqlite3.SQLITE_READONLY:
+                raise ReadOnlyError(
+                    f"ledger {str(self.path)!r} is read-only; make it writable"
+                ) from error
             raise LedgerError(
                 f"ledger {str(self.path)!r} cannot be read or written: {error}; check its disk, "
                 "and that nothing else uses it"
@@ -126,13 +132,21 @@ class Ledger(Tokens):
 
     # ------------------------------------------------------------------------------------- jobs
 
-    def add(self, job: str, spec: str, fingerprint: str, *, submitter: str = "") -> bool:
+    def add(
+        self,
+        job: str,
+        spec: str,
+        fingerprint: str,
+        *,
+        submitter: str = "",
+        seen: str = "",
+    ) -> bool:
         """Put a job into the queue; return whether it is a new one."""
         with self._writing() as base:
             done = base.execute(
-                "INSERT INTO jobs (id, spec, fingerprint, submitter, created, state)"
-                " VALUES (?, ?, ?, ?, ?, 'queued') ON CONFLICT (id) DO NOTHING",
-                (job, spec, fingerprint, submitter, time.time()),
+                "INSERT INTO jobs (id, spec, fingerprint, submitter, created, state, seen)"
+                " VALUES (?, ?, ?, ?, ?, 'queued', ?) ON CONFLICT (id) DO NOTHING",
+                (job, spec, fingerprint, submitter, time.time(), seen),
             )
             return done.rowcount == 1
 
@@ -181,15 +195,15 @@ class Ledger(Tokens):
                 "UPDATE jobs SET spec = ?, submitter = ? WHERE id = ?", (spec, submitter, job)
             )
 
-    def start_over(self, job: str, spec: str) -> None:
+    def start_over(self, job: str, spec: str, seen: str) -> None:
         """Forget what is done of a job, and when it came; not which output is its own."""
         with self._writing() as base:
             base.execute("DELETE FROM windows WHERE job = ?", (job,))
             base.execute(
-                "UPDATE jobs SET spec = ?, created = ?, state = 'queued', note = '', layout = '',"
-                " windows = 0, started = NULL, ended = NULL, wish = 'run', attempts = 0"
-                " WHERE id = ?",
-                (spec, time.time(), job),
+                "UPDATE jobs SET spec = ?, seen = ?, created = ?, state = 'queued', note = '',"
+                " layout = '', windows = 0, started = NULL, ended = NULL, wish = 'run',"
+                " attempts = 0 WHERE id = ?",
+                (spec, seen, time.time(), job),
             )
 
     def attempt(self, job: str, number: int) -> None:

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Final, Self
 
 from dhess.errors import LedgerError
+from dhess.ledger.schema import ReadOnlyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +26,10 @@ AGAIN: Final = 2.0
 def is_full(error: BaseException | None) -> bool:
     """Tell whether an error says that nothing can be written for now, or what caused it does.
 
-    The disk is full, or another process is writing for long.
+    The disk is full, another process is writing for long, or the ledger is read-only.
     """
+    if isinstance(error, ReadOnlyError):
+        return True
     if error is not None and error.__cause__ is not None and is_full(error.__cause__):
         return True
     if isinstance(error, sqlite3.OperationalError):
@@ -37,6 +40,8 @@ def is_full(error: BaseException | None) -> bool:
 
 def why_full(error: Exception) -> str:
     """Return what a job waits for that cannot write."""
+    if isinstance(error, ReadOnlyError):
+        return str(error)
     if "is locked" in str(error):
         return f"{error}: another process writes to it; end that if it does not"
     return f"a disk is full ({error}); free some space"

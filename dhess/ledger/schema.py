@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
-from contextlib import contextmanager
+import textwrap
+import uuid
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from dhess.errors import LedgerError
+from dhess.errors import LedgerError, line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 APPLICATION: Final = 0x64686573
 """What a file says that it is: "dhes"."""
@@ -56,38 +60,121 @@ STEPS: Final = (
     ) STRICT;
     CREATE TABLE proofs (id INTEGER PRIMARY KEY CHECK (id = 1), number INTEGER NOT NULL) STRICT;
     """,
+    """
+    ALTER TABLE jobs ADD COLUMN seen TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 
+class ReadOnlyError(LedgerError):
+    """A ledger that cannot be written for now: its file, or where that is, is read-only."""
+
+
 def prepare(path: Path, patience: float) -> sqlite3.Connection:
-    """Open a ledger, make its tables, and bring those of an older version up to date.
+    """Open a ledger, or make a new one, and bring one of an older version up to date.
 
     Raises
     ------
     LedgerError
-        If the file cannot be opened, is no ledger, or is of a later version.
+        If the file cannot be opened, is no ledger, is cut off, or is of a later version.
     """
     base: sqlite3.Connection | None = None
     try:
-        base = sqlite3.connect(
-            path, timeout=patience, isolation_level=None, check_same_thread=False
-        )
+        if not path.exists():
+            _make(path)
+        _check_file(path)
+        base = _connected(path, patience)
         _check(base, path)
-        # A commit is on the disk when it returns; readers do not wait for it.
-        base.execute("PRAGMA journal_mode = WAL")
-        base.execute("PRAGMA synchronous = FULL")
-        base.execute("PRAGMA foreign_keys = ON")
         _migrate(base)
     except BaseException as error:
         if base is not None:
             base.close()
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, LedgerError):
+            raise
+        if isinstance(error, sqlite3.Error | OSError | ValueError):  # a name may hold a NUL
+            why = (error.strerror if isinstance(error, OSError) else None) or line(error)
             raise LedgerError(
-                f"ledger {str(path)!r} cannot be used: {error}; check the path, or name another "
-                "one with --ledger"
+                f"ledger {textwrap.shorten(repr(str(path)), 200)} cannot be used: {why}; check the "
+                "path, put a copy of it back if it is damaged, or name another one with --ledger"
             ) from error
         raise
     return base
+
+
+def _connected(path: Path, patience: float) -> sqlite3.Connection:
+    base = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+    try:
+        # A commit is on the disk when it returns; readers do not wait for it.
+        base.execute("PRAGMA journal_mode = WAL")
+        base.execute("PRAGMA synchronous = FULL")
+        base.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        base.close()
+        raise
+    return base
+
+
+def _make(path: Path) -> None:
+    """Make a ledger that appears whole: whoever dies over it leaves none, and never half of one."""
+    path.with_name(f"{path.name}-wal").exists()  # raises if no file beside it can be called so
+    new = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.new")
+    try:
+        with closing(_connected(new, 0.0)) as base:
+            _migrate(base)
+        try:
+            path.hardlink_to(new)
+        except FileExistsError:
+            return  # another process was first
+        except OSError:  # a file system without links
+            if not path.exists():
+                new.replace(path)
+        _to_disk(path.parent)
+    finally:
+        for end in ("", "-wal", "-shm"):
+            Path(f"{new}{end}").unlink(missing_ok=True)
+
+
+def _to_disk(folder: Path) -> None:
+    """Have the names in a folder outlive a power failure."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what SQLite would take for a new database, or find out about too late.
+
+    A file may be shorter than it says only while the rest is in its write-ahead log.
+    """
+    had_log = _has_log(path)
+    try:
+        with path.open("r+b") as file:
+            head, size = file.read(100), os.fstat(file.fileno()).st_size
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and os.access(path, os.R_OK):
+            raise ReadOnlyError(
+                f"ledger {str(path)!r} is read-only ({error.strerror}); make it writable, or name "
+                "another one with --ledger"
+            ) from error
+        raise
+    page = int.from_bytes(head[16:18], "big")
+    whole = int.from_bytes(head[28:32], "big") * (65536 if page == 1 else page)
+    short = head.startswith(b"SQLite format 3") and (len(head) < 100 or size < whole)
+    if not size or (short and not had_log and not _has_log(path)):
+        raise LedgerError(
+            f"ledger {str(path)!r} was cut off: it has {size:,} bytes"
+            f"{f' of {whole:,}' if whole else ''}; put a copy of it back, or remove it to start "
+            "over"
+        )
+
+
+def _has_log(path: Path) -> bool:
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _check(base: sqlite3.Connection, path: Path) -> None:

@@ -60,13 +60,13 @@ class Changes:
         await self._tasks.finish(5.0)
 
     async def submit(
-        self, job: str, spec: JobSpec, fingerprint: str, submitter: str, *, stale: bool = False
+        self, job: str, spec: JobSpec, found: dict[str, Any], submitter: str, *, stale: bool = False
     ) -> bool:
-        """Queue a job, unless it is there already; tell whether it is new.
+        """Queue a job with what was found of it, unless it is there; tell whether it is new.
 
         With ``stale``, what it read was written since: one that has ended is begun anew.
         """
-        return await self._whole(job, self._taken_in(job, spec, fingerprint, submitter, stale))
+        return await self._whole(job, self._taken_in(job, spec, found, submitter, stale))
 
     async def cancel(self, job: str) -> None:
         """Wish for the end of a job, and bring it about."""
@@ -106,7 +106,7 @@ class Changes:
         return await asyncio.shield(self._tasks.begin(alone()))
 
     async def _taken_in(
-        self, job: str, spec: JobSpec, fingerprint: str, submitter: str, stale: bool
+        self, job: str, spec: JobSpec, found: dict[str, Any], submitter: str, stale: bool
     ) -> bool:
         known = await self.records.read(lambda ledger: ledger.entry(job))
         stale = stale and known is not None and known.state in ENDED
@@ -126,7 +126,8 @@ class Changes:
                 _queue_again(ledger, job)
             else:
                 ledger.forget(job)
-                ledger.add(job, text, fingerprint, submitter=submitter)
+                told, seen = found["fingerprint"], found["seen"]
+                ledger.add(job, text, told, submitter=submitter, seen=seen)
             return ledger.entry(job)
 
         with self._room(submitter):

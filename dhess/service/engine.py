@@ -25,6 +25,7 @@ from dhess.service.scheduling import Turns
 from dhess.service.tasks import Tasks
 from dhess.service.views import Known, cursor, place, view_of
 from dhess.service.watching import Watchers
+from dhess.stored.census import Census
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -114,8 +115,8 @@ class Engine:
             max_bytes=self.settings.max_bytes,
         )
         job = found["job"]
-        stale = await self._is_stale(job, plain, submitter)
-        new = await self.changes.submit(job, spec, found["fingerprint"], submitter, stale=stale)
+        stale = await self._is_stale(job, found["seen"])
+        new = await self.changes.submit(job, spec, found, submitter, stale=stale)
         try:
             return await self.show(job), new
         except NoSuchJob as gone:
@@ -123,13 +124,13 @@ class Engine:
                 f"job {job} was deleted while it was handed in; hand it in again"
             ) from gone
 
-    async def _is_stale(self, job: str, spec: dict[str, Any], submitter: str) -> bool:
-        """Tell whether a job has ended, and what it reads was written since it was handed in."""
+    async def _is_stale(self, job: str, seen: str) -> bool:
+        """Tell whether a job has ended, and what it reads are other files by now."""
         known = await self.records.read(lambda ledger: ledger.entry(job))
         if known is None or known.state not in ENDED:
             return False
-        asked = {"spec": spec, "since": known.created}
-        return not await self.lookers.ask("is_unchanged", submitter, **asked)
+        then, now = Census.read(known.seen), Census.read(seen)
+        return then is not None and now is not None and then.contradicts(now, removed=True)
 
     async def show(self, job: str) -> JobView:
         """Return a job as it is now.

@@ -9,9 +9,9 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from dhess.errors import InputError
+from dhess.errors import DhessError, InputError
 from dhess.service.children import Child
-from dhess.service.errors import Refused, TooMany, Unavailable
+from dhess.service.errors import Conflict, Refused, TooMany, Unavailable
 from dhess.service.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ WARM_UP: Final = 120.0
 """Seconds in which one has to be ready."""
 GROWN: Final = 1_500_000_000
 """Bytes that one may hold before it is replaced."""
+
+_KINDS: Final[dict[str, type[DhessError]]] = {"Refused": Refused, "Conflict": Conflict}
 
 
 class _Looker:
@@ -160,7 +162,7 @@ class Lookers:
                 "memory than a process may have; check that it can be opened"
             )
         if "error" in told:
-            raise (Refused if told["kind"] == "Refused" else InputError)(told["error"])
+            raise _KINDS.get(told["kind"], InputError)(told["error"])
         return told["answer"]
 
     async def _start(self) -> None:

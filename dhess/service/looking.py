@@ -18,7 +18,7 @@ from dhess.service.errors import Refused, ServiceError
 from dhess.service.places import Places
 from dhess.service.speaking import Gateway, limit_memory, memory
 from dhess.source import open as open_source
-from dhess.source.prepared import as_of, check_unchanged, select, shaped
+from dhess.source.prepared import census, select, shaped
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,23 +55,15 @@ class Looker:
         data = self._of(spec)
         _check_size(select(data, spec.selection), asked["max_blocks"], asked["max_bytes"])
         told = fingerprint(data)
+        seen = census(data, spec.selection)
         cost = self._planned(spec, data, asked["team"])
         return {
             "job": identity(spec, told),
             "fingerprint": told,
+            "seen": "" if seen is None else seen.text(),
             "of_blocks": cost.blocks,
             "of_nbytes": cost.nbytes,
         }
-
-    def is_unchanged(self, asked: dict[str, Any]) -> bool:
-        """Tell whether what a job reads was not written since a time, in seconds since 1970."""
-        spec = JobSpec.model_validate(asked["spec"])
-        past = as_of(self._of(spec), int(asked["since"] * 1e9))
-        try:
-            check_unchanged(past, spec.selection)
-        except ChangedError:
-            return False
-        return True
 
     def _of(self, spec: JobSpec) -> xr.DataArray:
         if spec.output is not None:
@@ -115,6 +107,8 @@ def answer(looker: Looker, asked: dict[str, Any]) -> dict[str, Any]:
         return {"answer": getattr(looker, asked["what"])(asked)}
     except ServiceError as error:
         return {"error": str(error), "kind": type(error).__name__}
+    except ChangedError as error:
+        return {"error": str(error), "kind": "Conflict"}
     except DhessError as error:
         return {"error": str(error), "kind": "InputError"}
     except (MemoryError, RecursionError) as error:

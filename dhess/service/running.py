@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 EVERY: Final = 0.2
 """Seconds between two messages about progress."""
+FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 30.0
 """Seconds between two attempts to begin on a full disk."""
 LONGEST_LOG: Final = 32_000_000
@@ -188,6 +189,7 @@ def _say_paused(gateway: Gateway, note: str) -> None:
 
 def _patiently(gateway: Gateway, asked: dict[str, Any]) -> None:
     """Run a job, also if there is no room yet to begin with it."""
+    wait = FIRST_WAIT
     while True:
         try:
             run(gateway, asked)
@@ -195,7 +197,8 @@ def _patiently(gateway: Gateway, asked: dict[str, Any]) -> None:
             if not is_full(error):
                 raise
             _say_paused(gateway, why_full(error))
-            time.sleep(LONGEST_WAIT)
+            time.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
         else:
             return
 

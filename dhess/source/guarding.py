@@ -97,8 +97,9 @@ def _check_codec(table: dict[str, Any]) -> None:
     name = table.get("id", table.get("name"))
     if isinstance(name, str) and name.lower() in _CODE:
         raise SourceError(f"its codec {name!r} runs code that the store holds")
-    filters = table.get("filters")
-    codecs = [f.get("id") for f in filters if isinstance(f, dict)] if _is_list(filters) else []
+    given = table.get("filters")
+    filters = given if isinstance(given, list) else []
+    codecs = [each.get("id") for each in filters if isinstance(each, dict)]
     if any(codec in _TEXTS for codec in codecs if isinstance(codec, str)):
         return
     for key in ("dtype", "astype", "encode_dtype", "decode_dtype"):

@@ -20,6 +20,7 @@ from dhess.source.joining import File, arranged
 from dhess.source.single import opened
 from dhess.stored import Stored
 from dhess.stored.array import chosen
+from dhess.stored.census import Census
 from dhess.stored.origin import label_of, public
 
 if TYPE_CHECKING:
@@ -114,19 +115,25 @@ class Joined(Stored):
         """Return how many stored chunks all files lack, from a listing of each."""
         return sum(self.array.stored(place).missing() for place in self.array.pickled)
 
-    def check(self, ranges: tuple[Range, ...]) -> None:
-        """Refuse what has changed since the opening in the files that the ranges touch."""
-        for place, part in self.array.near(ranges):
-            self.array.stored(place).check(self._within(place, part))
-
     def marks(self) -> list[Any]:
         """Return what changes when one of the files is another one."""
         return [[place, self.array.stored(place).marks()] for place in sorted(self.array.pickled)]
 
-    def as_of(self, time: int) -> Joined:
-        """Return the files as they would be had they been opened at a time."""
+    def census(self, ranges: tuple[Range, ...] | None = None) -> Census | None:
+        """Return what can be seen of all files together; None if one of them shows nothing."""
+        whole = ranges or tuple((0, n) for n in self.shape)
+        parts = []
+        for place, part in self.array.near(whole):
+            found = self.array.stored(place).census(self._local(place, part))
+            if found is None:
+                return None
+            parts.append(found)
+        return Census.joined(parts)
+
+    def as_of(self, then: Census) -> Joined:
+        """Return the files as they were at a census."""
         parts = {
-            place: pickle.dumps(self.array.stored(place).as_of(time))
+            place: pickle.dumps(self.array.stored(place).as_of(then))
             for place in self.array.pickled
         }
         return replace(self, array=Parts(self.array.dtype, self.array.edges, parts))
@@ -142,10 +149,10 @@ class Joined(Stored):
         return picked.reshape([n for c in parts for n in c.shape]), missing
 
     def _part(self, place: Index, part: tuple[Range, ...]) -> tuple[Array, int]:
-        return self.array.stored(place).read(self._within(place, part))
+        return self.array.stored(place).read(self._local(place, part))
 
-    def _within(self, place: Index, part: tuple[Range, ...]) -> tuple[Range, ...]:
-        """Return ranges as a file itself counts them."""
+    def _local(self, place: Index, part: tuple[Range, ...]) -> tuple[Range, ...]:
+        """Return ranges of all files as those of one."""
         starts = [edge[n] for edge, n in zip(self.array.edges, place, strict=True)]
         return tuple((a - start, b - start) for (a, b), start in zip(part, starts, strict=True))
 

@@ -10,11 +10,14 @@ from dhess.errors import InputError, suggest
 from dhess.smoothing import smooth as smoothing
 from dhess.source import open as open_source
 from dhess.stored import stored_of
+from dhess.stored.array import chosen, hull
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import xarray as xr
+
+    from dhess.stored.census import Census
 
 SMOOTHING = ("period", "spacing", "nan", "datetime_unit")
 """Options of derivatives that smoothing takes too."""
@@ -61,8 +64,18 @@ def shaped(
     return smoothed
 
 
-def as_of(data: xr.DataArray, time: int) -> xr.DataArray:
-    """Return an array as one that was opened at a time, in nanoseconds since 1970.
+def census(data: xr.DataArray, sel: Mapping[str, int | slice] | None = None) -> Census | None:
+    """Return what can be seen of the files that hold what is selected; None if nothing can."""
+    stored = stored_of(data.data)
+    if stored is None:
+        return None
+    select(data, sel or {})  # refuses what is outside
+    index = tuple((sel or {}).get(str(dim), slice(None)) for dim in data.dims)
+    return stored.census(hull(chosen(index, stored.shape)))
+
+
+def as_of(data: xr.DataArray, then: Census) -> xr.DataArray:
+    """Return an array as it was at a census.
 
     So a chunk that is written anew between two runs of a job is refused like one that changes
     within a run.
@@ -70,26 +83,9 @@ def as_of(data: xr.DataArray, time: int) -> xr.DataArray:
     stored = stored_of(data.data)
     if stored is None:
         return data
-    past = da.from_array(
-        stored.as_of(time), data.chunks, name=f"{data.data.name}-{time}", meta=data.data._meta
-    )
+    name = f"{data.data.name}-{then.digest[:16]}-{then.newest}"
+    past = da.from_array(stored.as_of(then), data.chunks, name=name, meta=data.data._meta)
     return data.copy(data=past)
-
-
-def check_unchanged(data: xr.DataArray, sel: Mapping[str, int | slice]) -> None:
-    """Refuse a source of which a selected part was written since it was opened; see `as_of`.
-
-    Nothing is read: the time of each stored chunk is looked at, where these are local files.
-
-    Raises
-    ------
-    ChangedError
-        Naming the first chunk.
-    """
-    stored = stored_of(data.data)
-    if stored is not None:
-        sizes = data.sizes.items()
-        stored.check(tuple(_bounds(sel.get(str(dim), slice(None)), size) for dim, size in sizes))
 
 
 def select(data: xr.DataArray, sel: Mapping[str, int | slice]) -> xr.DataArray:

@@ -15,6 +15,7 @@ from dhess.stored.origin import ranges_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dhess.stored.census import Census
     from dhess.stored.origin import Origin
     from dhess.tables import Array, Range
 
@@ -77,33 +78,19 @@ class Stored:
         """Return how many stored chunks the whole array lacks, from a listing of the store."""
         return 0 if self.origin is None else self.origin.missing()
 
-    def check(self, ranges: tuple[Range, ...]) -> None:
-        """Refuse what has changed since the opening, without reading it.
-
-        Raises
-        ------
-        ReadError
-            A chunk of these ranges was written since, or the store was.
-        """
-        if self.origin is not None:
-            self.origin.check(ranges)
-
     def marks(self) -> list[Any]:
         """Return what changes when the store is another one, as far as that can be seen."""
         origin = self.origin
         return [] if origin is None else [[origin.chunk, origin.shard, origin.moment.mark]]
 
-    def as_of(self, time: int) -> Stored:
-        """Return it as it would be had it been opened at a time, in nanoseconds since 1970.
+    def census(self, ranges: tuple[Range, ...] | None = None) -> Census | None:
+        """Return what can be seen of the files of these ranges, or of all; None if nothing can."""
+        whole = ranges or tuple((0, n) for n in self.shape)
+        return None if self.origin is None else self.origin.census(whole)
 
-        Then what was written later is refused. The time is never later than that of the opening,
-        nor earlier than that of the metadata: the clock of a file server may be ahead.
-        """
-        if self.origin is None or self.origin.moment.mark is None:
-            return self
-        moment = self.origin.moment
-        then = moment._replace(time=min(moment.time, max(time, self.origin.moment.mark[0])))
-        return replace(self, origin=replace(self.origin, moment=then))
+    def as_of(self, then: Census) -> Stored:
+        """Return it as it was at a census: reading refuses what was written since, or is gone."""
+        return self if self.origin is None else replace(self, origin=self.origin.as_of(then))
 
     def _fetched(self, index: Any, ranges: tuple[Range, ...]) -> tuple[Array, int]:
         fetch = partial(self._sliced, index)

@@ -7,11 +7,12 @@ import math
 import os
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from dhess.errors import ChangedError, ReadError
+from dhess.stored.census import MOST, Census
 from dhess.stored.quota import few_at_once
 
 if TYPE_CHECKING:
@@ -60,6 +61,20 @@ class Origin:
     def missing(self) -> int:
         """Count the chunks (or shards) of the whole array that the store does not have."""
         return 0
+
+    def census(self, ranges: tuple[Range, ...]) -> Census | None:  # noqa: ARG002
+        """Return what can be seen of the stored objects of these ranges; None if nothing can."""
+        return None
+
+    def as_of(self, then: Census) -> Origin:
+        """Return it as it was at a census: what is newer will be refused."""
+        return replace(self, moment=self._since(then))
+
+    def _since(self, then: Census) -> Moment:
+        if self.moment.mark is None:
+            return self.moment
+        # The clock of a file server may be ahead: metadata that are the same ones are not newer.
+        return self.moment._replace(time=max(then.newest, self.moment.mark[0]))
 
     def pieces(self, ranges: tuple[Range, ...]) -> Iterator[tuple[Index, tuple[Range, ...]]]:
         """Yield the place of every stored object that the ranges touch, and its part of them."""
@@ -140,6 +155,8 @@ class FolderOrigin(ZarrOrigin):
 
     folder: Path
     """Of the array."""
+    gone: frozenset[str] | None = None
+    """Keys that had no file before; any other that has none is refused. None: not known."""
 
     remedy: ClassVar[str] = "write it anew, or remove it to have fill values in its place"
 
@@ -153,16 +170,39 @@ class FolderOrigin(ZarrOrigin):
         _compare(self.label, self.folder / _metadata(self.array), self.moment.mark)
         folder, missing = str(self.folder), 0
         for place, _ in self.pieces(ranges):
+            key = self.key(place)
             try:
                 # a Path for each of many small chunks would cost as much as looking at it
-                status = os.stat(f"{folder}/{self.key(place)}")  # noqa: PTH116
+                status = os.stat(f"{folder}/{key}")  # noqa: PTH116
             except (FileNotFoundError, NotADirectoryError):
                 missing += 1
+                if self.gone is not None and key not in self.gone:
+                    raise ChangedError(
+                        f"{self.name(place)} of {self.label} is gone, which was there before (put "
+                        "back as it was, all goes on)"
+                    ) from None
             except OSError:
                 continue  # whoever reads it is told why it cannot be read
             else:
                 self._refuse(place, status.st_mtime_ns, status.st_size)
         return missing
+
+    def census(self, ranges: tuple[Range, ...]) -> Census | None:
+        """Look at every file of these ranges, unless there are too many."""
+        sides = self.shard or self.chunk
+        assert sides is not None
+        near = zip(ranges, sides, strict=True)
+        if math.prod(-(-b // side) - a // side for (a, b), side in near) > MOST:
+            return None
+        metadata = _metadata(self.array)
+        keys = itertools.chain([metadata], (self.key(place) for place, _ in self.pieces(ranges)))
+        folder = str(self.folder)
+        return Census.of((key, _seen(f"{folder}/{key}")) for key in keys)
+
+    def as_of(self, then: Census) -> Origin:
+        """Return it as it was at a census: what is newer, or gone since, will be refused."""
+        gone = None if then.gone is None else frozenset(then.gone)
+        return replace(self, moment=self._since(then), gone=gone)
 
     def _refuse(self, place: Index, written: int, size: int) -> None:
         if written > self.moment.time:
@@ -268,6 +308,17 @@ def _mark(path: Path) -> Mark | None:
         status = path.stat()
     except OSError:
         return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _seen(path: str) -> Mark | None:
+    """Return time and size of a file; none where there is none, zeros if that cannot be told."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  (as above: there are many)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return 0, 0
     return status.st_mtime_ns, status.st_size
 
 

@@ -17,6 +17,9 @@ from dhess.client import Client
 from dhess.job import JobSpec
 from dhess.ledger import Ledger
 
+from .relay import Relay
+from .scenario import Hang
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -47,6 +50,8 @@ class Stage:
     folder: Path
     job: Path
     """The file that describes it."""
+    links: tuple[str, ...] = ()
+    """Who reaches the scheduler by way of a relay only: ``workers``, ``client``."""
     port: int = field(default_factory=free_port)
     started: dict[str, int] = field(default_factory=dict)
     """How often each was started."""
@@ -54,6 +59,7 @@ class Stage:
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
+        self.relay = self._stack.enter_context(Relay(self.port)) if self.links else None
         for role in CLUSTER:
             self.start(role)
         return self
@@ -65,9 +71,10 @@ class Stage:
             process.wait()
         self._stack.close()
 
-    @property
-    def address(self) -> str:
-        return f"tcp://{HOST}:{self.port}"
+    def address(self, who: str) -> str:
+        """Return where the workers, or the client, find the scheduler."""
+        port = self.relay.port if self.relay is not None and who in self.links else self.port
+        return f"tcp://{HOST}:{port}"
 
     @property
     def ledger(self) -> Path:
@@ -107,7 +114,7 @@ class Stage:
             return ["-m", "dask", "scheduler", *place]
         limits = ["--nthreads", "1", "--memory-limit", "2GB", "--death-timeout", "60"]
         place = ["--host", HOST, "--no-nanny", "--no-dashboard", "--name", role]
-        return ["-m", "dask", "worker", self.address, *limits, *place]
+        return ["-m", "dask", "worker", self.address("workers"), *limits, *place]
 
     def start(self, role: str) -> None:
         log: IO[bytes] = self._stack.enter_context((self.folder / f"{role}.log").open("ab"))
@@ -126,6 +133,19 @@ class Stage:
         process.send_signal(signal.SIGKILL)
         process.wait()
 
+    def pids(self, role: str) -> list[int]:
+        """Return the processes of a role."""
+        return [self._running[role].pid]
+
+    def pause(self, role: str, seconds: float) -> None:
+        """Have a process stand still for a while."""
+        pids = self.pids(role)
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            time.sleep(seconds if number == signal.SIGSTOP else 0)
+
     def tend(self, deadline: float, each: Callable[[], None] = lambda: None) -> None:
         """Start again what has died, until the job is over."""
         while True:
@@ -136,7 +156,7 @@ class Stage:
                 if process.poll() is not None:
                     self.start(role)
             if time.monotonic() > deadline:
-                raise AssertionError(f"the job does not end: {self.told()}")
+                raise Hang(f"the job does not end: {self.told()}")
             time.sleep(0.05)
 
     def told(self) -> str:
@@ -166,7 +186,7 @@ class Alone(Stage):
 
     def command(self, role: str) -> list[str]:
         if role == "runner":
-            return [DHESS, "-v", "run", str(self.job), "--scheduler", self.address]
+            return [DHESS, "-v", "run", str(self.job), "--scheduler", self.address("client")]
         return super().command(role)
 
 
@@ -214,7 +234,14 @@ class Served(Stage):
         source = JobSpec.load(self.job).source
         assert isinstance(source, str)
         roots = ["--root", str(Path(source).parent), "--output-root", str(self.folder)]
-        place = ["--port", str(self.web), "--data", str(self.data), "--scheduler", self.address]
+        place = [
+            "--port",
+            str(self.web),
+            "--data",
+            str(self.data),
+            "--scheduler",
+            self.address("client"),
+        ]
         return [DHESS, "serve", *place, *roots]
 
     def kill(self, role: str) -> None:
@@ -226,6 +253,13 @@ class Served(Stage):
         self.started[role] = self.started.get(role, 1) + 1
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
+
+    def pids(self, role: str) -> list[int]:
+        if role != "runner":
+            return super().pids(role)
+        until(lambda: self._runner() is not None, 60)
+        pid = self._runner()
+        return [] if pid is None else [pid]
 
     def _runner(self) -> int | None:
         """Return who holds the lock of the job."""
@@ -241,7 +275,8 @@ def until(what: Callable[[], bool], seconds: float) -> None:
     """Wait for something."""
     deadline = time.monotonic() + seconds
     while not what():
-        assert time.monotonic() < deadline, "it did not happen"
+        if time.monotonic() > deadline:
+            raise Hang("it did not happen")
         time.sleep(0.05)
 
 

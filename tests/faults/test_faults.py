@@ -1,41 +1,72 @@
-"""Ten drawn runs in which processes are killed; `python -m tests.faults --runs 50` has more."""
+"""Fifteen drawn faults, all kinds among them; `python -m tests.faults --runs 200` has more."""
 
 from __future__ import annotations
 
-import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from .accepted import accepted
-from .run import disturbed, drawn, make_store, undisturbed
+from .kinds import KINDS
+from .run import Bench, make_store
+from .suite import drawn, play, report
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SEED = 2024
+SCENARIOS = [
+    ("kill", 6),
+    ("kill", 11),
+    ("pause", 10),
+    ("network", 5),
+    ("disk", 0),
+    ("chunk", 7),
+    ("chunk", 9),
+    ("chunk", 12),
+    ("store", 3),
+    ("store", 4),
+    ("clock", 6),
+    ("memory", 1),
+    ("runners", 3),
+    ("ledger", 1),
+    ("ledger", 4),
+]
+"""The quickest of each kind, by what their seeds draw."""
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_store(tmp_path_factory.mktemp("store"))
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return Bench(tmp_path_factory.mktemp("bench"))
 
 
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory, store: Path) -> dict[str, Any]:
-    return undisturbed(tmp_path_factory.mktemp("undisturbed"), store)
+@pytest.mark.parametrize(("kind", "seed"), SCENARIOS)
+def test_a_fault_comes_out_as_it_must(bench: Bench, kind: str, seed: int) -> None:
+    row = play(kind, seed, bench)
+    if row.verdict == "unable":
+        pytest.skip(row.told)
+    assert row.verdict == "same", row
 
 
-@pytest.mark.parametrize("number", range(10))
-def test_a_job_ends_with_the_same_bits(
-    tmp_path: Path, store: Path, expected: dict[str, Any], number: int
-) -> None:
-    """Whoever is killed: a worker, the scheduler, the gateway, the runner, or two at once."""
-    plan = drawn(random.Random(SEED + number))
-    outcome = disturbed(tmp_path, store, plan, expected[plan.task])
-    print(outcome.line())
+def test_all_kinds_are_among_them() -> None:
+    assert {kind for kind, _ in SCENARIOS} == set(KINDS)
+    assert len(SCENARIOS) == 15
 
 
-def test_what_was_accepted_is_never_lost(tmp_path: Path, store: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_seed_draws_the_same_again(kind: str) -> None:
+    assert drawn(kind, 5) == drawn(kind, 5)
+    assert len({drawn(kind, seed) for seed in range(20)}) > 3
+
+
+def test_what_goes_wrong_is_told(tmp_path: Path) -> None:
+    """A scenario that takes too long is killed and counted."""
+    row = play("chunk", 1, Bench(tmp_path), limit=0.01)
+    assert row.verdict == "HANG"
+    text = report([row], 1, "python -m tests.faults --runs 1")
+    assert "1 hangs" in text
+    assert "| chunk | 1 | " in text
+
+
+def test_what_was_accepted_is_never_lost(tmp_path: Path) -> None:
     """A gateway dies right after its answer; `python -m tests.faults --accepted 50` has more."""
-    assert len(set(accepted(tmp_path, store, 3))) == 3
+    assert len(set(accepted(tmp_path, make_store(tmp_path), 3))) == 3

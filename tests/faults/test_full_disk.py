@@ -50,7 +50,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_pauses_the_job(
     tmp_path: Path, disk: Path, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dhess.job.pausing.LONGEST_WAIT", 0.5)
+    monkeypatch.setattr("dhess.job.pausing.ROOM_WAIT", 0.5)
     store = make_store(tmp_path)
     spec = JobSpec.load(make_job(disk if what == "output" else tmp_path, store, "field"))
     place = (tmp_path if what == "output" else disk) / "job.ledger"

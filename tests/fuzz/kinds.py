@@ -178,7 +178,7 @@ def _template(folder: Path, version: int) -> Path:
     path = folder / f"template{version}.zarr"
     if not path.exists():
         chunks = {"f": {"chunks": (4, 9)}}
-        _field().to_zarr(path, zarr_format=version, consolidated=True, encoding=chunks)  # type: ignore[call-overload]
+        _field().to_zarr(path, zarr_format=version, consolidated=True, encoding=chunks)
     return path
 
 

@@ -90,17 +90,18 @@ def mutated(rng: random.Random, found: Any) -> Any:
             table[last]
         except (LookupError, TypeError):
             continue
-        if not isinstance(table, (dict, list)):
+        if not isinstance(table, dict | list):
             continue
+        at: Any = last
         how = rng.random()
         if isinstance(table, dict) and how < 0.15:
             del table[last]
         elif isinstance(table, dict) and how < 0.3:
             table[rng.choice([*KEYS, *NAMES])] = table.pop(last) if how < 0.22 else anything(rng)
         elif how < 0.6 and last in _USUAL:
-            table[last] = rng.choice(_USUAL[last])
+            table[at] = rng.choice(_USUAL[last])
         else:
-            table[last] = anything(rng)
+            table[at] = anything(rng)
     return found
 
 
