@@ -160,20 +160,21 @@ class Runner:
             check = partial(check_result, overwrite=spec.overwrite, written=entry.written)
             self._pauses.insist(partial(check, spec.output))
         self._pauses.insist(partial(self.ledger.change, self.job, "running"))
+        settled = entry.state == "done"  # its source was the same one to the end
         while True:
             done = self._pauses.insist(partial(self.ledger.count, self.job))
             needless = 0 < entry.windows == done and not self.verify
             try:
                 if done:
-                    check_source(removed=True)  # what is recorded is not read again
+                    check_source(removed=settled)  # what is recorded is not read again
                 with nullcontext() if needless else self.place() as client, _lost(client):
                     if waited.since is not None:
                         self._pauses.tell("")
-                    return self._once(data)
+                    return self._once(data, settled=settled)
             except ChangedError as error:
                 raise ChangedError(
                     f"{str(error).partition(';')[0]}; job {self.job} was handed in before that and "
-                    f"its answer is of the old data: {_OVER}"
+                    f"is of the old data: put them back as they were, {_OVER}"
                 ) from error
             except ReadError as error:
                 raise ReadError(
@@ -202,7 +203,7 @@ class Runner:
         self._pauses.tell(f"{error}; trying again in {seconds:.0f} s")
         time.sleep(seconds)
 
-    def _once(self, data: xr.DataArray) -> xr.Dataset | xr.DataArray:
+    def _once(self, data: xr.DataArray, *, settled: bool) -> xr.Dataset | xr.DataArray:
         """Do what is missing with the cluster that is there."""
         work = self._work(data)
         done = self.ledger.recorded(self.job)
@@ -224,7 +225,7 @@ class Runner:
         finally:
             if self.base is not None:
                 self.base += count.new  # where it goes on from, should the cluster be lost
-        return self._pauses.insist(partial(self._finished, work, read=count.new > 0))
+        return self._pauses.insist(partial(self._finished, work, read=count.new > 0 or not settled))
 
     def _work(self, data: xr.DataArray) -> Work:
         """Cut the job into windows: as its ledger says, or as the workers are best used."""
@@ -256,11 +257,18 @@ class Runner:
         self._pauses.insist(partial(self.ledger.begin, self.job, text, work.windows))
 
     def _finished(self, work: Work, *, read: bool) -> xr.Dataset | xr.DataArray:
-        """Publish the result, unless the source that was ``read`` is another one now."""
+        """Publish the result, unless the source that was ``read`` is another one now.
+
+        Then nothing that is recorded counts: it may be of either.
+        """
         entry = self.ledger.entry(self.job)
         then = None if entry is None else Census.read(entry.seen)
         if read and then is not None:
-            check_unchanged(self._opened(), self.spec, then)
+            try:
+                check_unchanged(self._opened(), self.spec, then)
+            except ChangedError:
+                self.ledger.drop(self.job, self.ledger.recorded(self.job))
+                raise
         result = work.finish(self.ledger.windows(self.job))
         if self.keep is not None:
             self.keep(result)

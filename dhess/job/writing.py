@@ -149,10 +149,12 @@ class Writing:
         """Write the metadata, in place of those of an attempt that recorded nothing."""
         import zarr
 
-        if self._is_begun(self.target.place):
+        hidden = self.target.place != self.output
+        if self._is_begun(self.target.place) or (hidden and self._is_of_job(self.target.place)):
             self._remove()
         stands = self._stands(self.output) or {}
-        if stands.get("dhess_job") == self.id and self.own.written == stands.get("dhess_attempt"):
+        attempt = stands.get("dhess_attempt", "")
+        if stands.get("dhess_job") == self.id and attempt in (self.own.written.split() or [""]):
             self.overwrite = True  # its own, and started over
         check_output(self.output, overwrite=self.overwrite, kind="store")
         if is_url(self.output) and self._stands(self.output) is not None:
@@ -191,6 +193,9 @@ class Writing:
         if is_url(place) or not folder.is_dir():
             return False
         return all(each.suffix == ".partial" for each in folder.iterdir())
+
+    def _is_of_job(self, place: str) -> bool:
+        return (self._stands(place) or {}).get("dhess_job") == self.id
 
     def _is_published(self) -> bool:
         """Tell whether the output is there, whole and of this attempt."""
@@ -290,7 +295,8 @@ class Writing:
             if not is_url(self.target.place):
                 for each in Path(self.target.place).rglob(".*.partial"):
                     each.unlink(missing_ok=True)  # chunks that killed processes did not finish
-            self.own.note(self.attempt)
+            before = (self._stands(self.output) or {}).get("dhess_attempt", "")
+            self.own.note(f"{before} {self.attempt}")  # whoever dies in between finds the old one
             complete(self.target.store)
             if self.target.place != self.output:
                 publish(Path(self.target.place), Path(self.output), overwrite=self.overwrite)

@@ -195,15 +195,15 @@ class Ledger(Tokens):
                 "UPDATE jobs SET spec = ?, submitter = ? WHERE id = ?", (spec, submitter, job)
             )
 
-    def start_over(self, job: str, spec: str, seen: str) -> None:
+    def start_over(self, job: str, spec: str, seen: str, submitter: str = "") -> None:
         """Forget what is done of a job, and when it came; not which output is its own."""
         with self._writing() as base:
             base.execute("DELETE FROM windows WHERE job = ?", (job,))
             base.execute(
-                "UPDATE jobs SET spec = ?, seen = ?, created = ?, state = 'queued', note = '',"
-                " layout = '', windows = 0, started = NULL, ended = NULL, wish = 'run',"
+                "UPDATE jobs SET spec = ?, seen = ?, submitter = ?, created = ?, state = 'queued',"
+                " note = '', layout = '', windows = 0, started = NULL, ended = NULL, wish = 'run',"
                 " attempts = 0 WHERE id = ?",
-                (spec, seen, time.time(), job),
+                (spec, seen, submitter, time.time(), job),
             )
 
     def attempt(self, job: str, number: int) -> None:

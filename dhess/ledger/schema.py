@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 import textwrap
@@ -16,6 +15,7 @@ from dhess.errors import LedgerError, line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_REMEDY: Final = "put a copy of it back, or remove it to start over"
 APPLICATION: Final = 0x64686573
 """What a file says that it is: "dhes"."""
 
@@ -91,6 +91,8 @@ def prepare(path: Path, patience: float) -> sqlite3.Connection:
             base.close()
         if isinstance(error, LedgerError):
             raise
+        if (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF == sqlite3.SQLITE_CORRUPT:
+            raise LedgerError(f"ledger {str(path)!r} was cut off or damaged; {_REMEDY}") from error
         if isinstance(error, sqlite3.Error | OSError | ValueError):  # a name may hold a NUL
             why = (error.strerror if isinstance(error, OSError) else None) or line(error)
             raise LedgerError(
@@ -146,35 +148,16 @@ def _to_disk(folder: Path) -> None:
 def _check_file(path: Path) -> None:
     """Refuse what SQLite would take for a new database, or find out about too late.
 
-    A file may be shorter than it says only while the rest is in its write-ahead log.
+    The file is not opened: whoever closes it lets go of all locks that this process has on it, and
+    another process would take the log away from under a connection that is open.
     """
-    had_log = _has_log(path)
-    try:
-        with path.open("r+b") as file:
-            head, size = file.read(100), os.fstat(file.fileno()).st_size
-    except OSError as error:
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and os.access(path, os.R_OK):
-            raise ReadOnlyError(
-                f"ledger {str(path)!r} is read-only ({error.strerror}); make it writable, or name "
-                "another one with --ledger"
-            ) from error
-        raise
-    page = int.from_bytes(head[16:18], "big")
-    whole = int.from_bytes(head[28:32], "big") * (65536 if page == 1 else page)
-    short = head.startswith(b"SQLite format 3") and (len(head) < 100 or size < whole)
-    if not size or (short and not had_log and not _has_log(path)):
-        raise LedgerError(
-            f"ledger {str(path)!r} was cut off: it has {size:,} bytes"
-            f"{f' of {whole:,}' if whole else ''}; put a copy of it back, or remove it to start "
-            "over"
+    if not path.stat().st_size:
+        raise LedgerError(f"ledger {str(path)!r} was cut off: it has 0 bytes; {_REMEDY}")
+    if not os.access(path, os.W_OK) and os.access(path, os.R_OK):
+        raise ReadOnlyError(
+            f"ledger {str(path)!r} is read-only; make it writable, or name another one with "
+            "--ledger"
         )
-
-
-def _has_log(path: Path) -> bool:
-    try:
-        return path.with_name(f"{path.name}-wal").stat().st_size > 0
-    except OSError:
-        return False
 
 
 def _check(base: sqlite3.Connection, path: Path) -> None:

@@ -110,23 +110,24 @@ class Changes:
     ) -> bool:
         known = await self.records.read(lambda ledger: ledger.entry(job))
         stale = stale and known is not None and known.state in ENDED
-        if known is not None and (known.wish == "delete" or stale):
-            await self.turns.left(job)
-            await self._removed(job)  # also what could not be done when it was asked for
+        if known is not None and known.wish == "delete":
+            await self._removed(job)  # what could not be done when it was asked for
             known = None
-        if known is not None and not await self._is_asked_for_anew(known):
+        elif known is not None and not stale and not await self._is_asked_for_anew(known):
             return False
         await self.turns.left(job)
         text = spec.model_dump_json(exclude_none=True)
 
         def add(ledger: Ledger) -> Entry | None:
             # As it is asked now: it may overwrite, and is of whoever hands it in.
-            if known is not None and ledger.count(job):
+            told, seen = found["fingerprint"], found["seen"]
+            if known is not None and stale:
+                ledger.start_over(job, text, seen, submitter)
+            elif known is not None and ledger.count(job):
                 ledger.ask_again(job, text, submitter)
                 _queue_again(ledger, job)
             else:
                 ledger.forget(job)
-                told, seen = found["fingerprint"], found["seen"]
                 ledger.add(job, text, told, submitter=submitter, seen=seen)
             return ledger.entry(job)
 
@@ -134,9 +135,10 @@ class Changes:
             entry = await self.records.write(add)
             assert entry is not None
             self.turns.add(job, entry.submitter)
-        self.submissions += known is None
+        new = known is None or stale
+        self.submissions += new
         self.watchers.changed(job)
-        return known is None
+        return new
 
     async def _is_asked_for_anew(self, known: Entry) -> bool:
         """Tell whether a job has to run again: it has no result, or it is not kept any more."""

@@ -130,7 +130,11 @@ class Engine:
         if known is None or known.state not in ENDED:
             return False
         then, now = Census.read(known.seen), Census.read(seen)
-        return then is not None and now is not None and then.contradicts(now, removed=True)
+        return (
+            then is not None
+            and now is not None
+            and then.contradicts(now, removed=known.state == "done")
+        )
 
     async def show(self, job: str) -> JobView:
         """Return a job as it is now.

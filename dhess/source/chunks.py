@@ -77,9 +77,10 @@ def check_shape(shape: Sequence[int], label: str) -> None:
             "store it in fewer"
         )
     if math.prod(shape) > MOST_POINTS:
+        power = len(str(math.prod(shape))) - 1
         raise SourceError(
-            f"{label} states {math.prod(shape):.3g} points, and at most {MOST_POINTS:.3g} can be "
-            "counted; check its shape"
+            f"{label} states some 1e+{power} points, and at most {MOST_POINTS:.3g} can be counted; "
+            "check its shape"
         )
 
 

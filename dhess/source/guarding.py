@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _METADATA: Final = ("zarr.json", ".zmetadata", ".zarray")
 _CODE: Final = ("pickle", "numcodecs.pickle")
 """Codecs that run what they decode."""
-_TEXTS: Final = ("vlen-utf8", "vlen-bytes")
-"""Codecs that make Python objects out of bytes, and no others than text and bytes."""
+_TEXTS: Final = ("vlen-utf8", "vlen-bytes", "vlen-array", "json2", "msgpack2", "categorize")
+"""Codecs that make Python objects out of bytes, and run nothing for it."""
 
 
 def check_key(key: str) -> None:
@@ -94,8 +94,9 @@ def _tables(found: Any) -> Iterator[dict[str, Any]]:
 
 
 def _check_codec(table: dict[str, Any]) -> None:
-    name = table.get("id", table.get("name"))
-    if isinstance(name, str) and name.lower() in _CODE:
+    for name in (table.get("id"), table.get("name")):
+        if not isinstance(name, str) or name.lower() not in _CODE:
+            continue
         raise SourceError(f"its codec {name!r} runs code that the store holds")
     given = table.get("filters")
     filters = given if isinstance(given, list) else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 MOST: Final = 500_000
 """Files that are looked at (5 s); of a larger store only what is written later is refused."""
+LONGEST: Final = 10.0
 MOST_GONE: Final = 20_000
 """Places without a file that are kept by name."""
 
@@ -34,8 +36,10 @@ class Census:
     """Keys that had no file; None if that is not known."""
 
     @classmethod
-    def of(cls, files: Iterable[tuple[str, tuple[int, int] | None]]) -> Census:
+    def of(cls, files: Iterable[tuple[str, tuple[int, int] | None]]) -> Census | None:
         """Count files, each with its key and its time and size, or None where there is none.
+
+        None if that takes `LONGEST` seconds, as on a slow file server.
 
         Examples
         --------
@@ -44,12 +48,17 @@ class Census:
         """
         whole, newest, there = hashlib.sha256(), 0, 0
         gone: list[str] | None = []
-        for key, mark in files:
+        until = time.monotonic() + LONGEST
+        for n, (key, mark) in enumerate(files):
+            if n % 1024 == 1023 and time.monotonic() > until:
+                return None
             whole.update(f"{key}:{mark}\n".encode())
             if mark is not None:
                 newest, there = max(newest, mark[0]), there + 1
             elif gone is not None:
-                gone = [*gone, key] if len(gone) < MOST_GONE else None
+                gone.append(key)
+                if len(gone) > MOST_GONE:
+                    gone = None
         return cls(whole.hexdigest(), newest, there, None if gone is None else tuple(gone))
 
     @classmethod

@@ -74,7 +74,8 @@ class Origin:
         if self.moment.mark is None:
             return self.moment
         # The clock of a file server may be ahead: metadata that are the same ones are not newer.
-        return self.moment._replace(time=max(then.newest, self.moment.mark[0]))
+        time = max(then.newest, self.moment.mark[0])
+        return self.moment._replace(time=time if then.digest else min(self.moment.time, time))
 
     def pieces(self, ranges: tuple[Range, ...]) -> Iterator[tuple[Index, tuple[Range, ...]]]:
         """Yield the place of every stored object that the ranges touch, and its part of them."""

@@ -125,7 +125,7 @@ def test_a_killed_worker_in_the_middle_of_a_search(
         found = dhess.find_minimum(opened * 1 if brought else opened, k=7)
     assert 0 < killing.at < 4 * BLOCKS
     identical(found, want)
-    client.wait_for_workers(2)
+    client.wait_for_workers(2, timeout=180)
     assert killing.pids[0] not in client.run(os.getpid).values()
 
 
@@ -147,7 +147,7 @@ def test_a_killed_worker_while_a_field_is_written(
     write_field(dhess.measure(own, "slope"), tmp_path / "out.zarr")
     assert mark.exists()
     same_bits(dhess.open(tmp_path / "out.zarr"), want)
-    client.wait_for_workers(2)
+    client.wait_for_workers(2, timeout=180)
 
 
 def test_a_task_that_kills_every_worker() -> None:
