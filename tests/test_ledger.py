@@ -207,7 +207,9 @@ def test_a_ledger_that_was_cut_off(path: Path, size: int) -> None:
     left = path.read_bytes()
     with pytest.raises(LedgerError) as caught:
         Ledger(path)
-    one_sentence(caught.value, str(path), f"{len(left):,} bytes", "put a copy of it back", "remove")
+    one_sentence(
+        caught.value, str(path), f"{len(left):,} bytes", "put a copy of it back", "--ledger"
+    )
     assert path.read_bytes() == left
     path.write_bytes(whole)
     with Ledger(path) as ledger:
@@ -407,3 +409,18 @@ def test_tokens_are_found_by_their_digest(ledger: Ledger) -> None:
     assert ledger.drop_token("ann")
     assert not ledger.drop_token("ann")
     assert ledger.token("d" * 64) is None
+
+
+def test_the_log_stays_while_somebody_has_the_ledger_open(path: Path) -> None:
+    """Though it is opened again here, and another process opens and closes it."""
+
+    def elsewhere(what: str) -> str:
+        code = f"from dhess.ledger import Ledger\nwith Ledger({str(path)!r}) as it: {what}"
+        done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+        return done.stdout.decode()
+
+    with Ledger(path) as first, Ledger(path):
+        first.add("a", "{}", "f")
+        elsewhere("it.add('b', '{}', 'f')")
+        first.add("c", "{}", "f")
+        assert elsewhere("print(*sorted(e.id for e in it.entries()))").split() == ["a", "b", "c"]

@@ -15,7 +15,9 @@ from dhess.errors import LedgerError, line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_REMEDY: Final = "put a copy of it back, or remove it to start over"
+SECTOR: Final = 512
+"""Bytes of the smallest page that SQLite writes."""
+_REMEDY: Final = "put a copy of it back, or name another one with --ledger"
 APPLICATION: Final = 0x64686573
 """What a file says that it is: "dhes"."""
 
@@ -85,7 +87,7 @@ def prepare(path: Path, patience: float) -> sqlite3.Connection:
         _check_file(path)
         base = _connected(path, patience)
         _check(base, path)
-        _migrate(base)
+        _set_up(base)
     except BaseException as error:
         if base is not None:
             base.close()
@@ -104,16 +106,15 @@ def prepare(path: Path, patience: float) -> sqlite3.Connection:
 
 
 def _connected(path: Path, patience: float) -> sqlite3.Connection:
-    base = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
-    try:
-        # A commit is on the disk when it returns; readers do not wait for it.
-        base.execute("PRAGMA journal_mode = WAL")
-        base.execute("PRAGMA synchronous = FULL")
-        base.execute("PRAGMA foreign_keys = ON")
-    except BaseException:
-        base.close()
-        raise
-    return base
+    return sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+
+
+def _set_up(base: sqlite3.Connection) -> None:
+    """Have a commit on the disk when it returns, and readers not wait for it; make the tables."""
+    base.execute("PRAGMA journal_mode = WAL")
+    base.execute("PRAGMA synchronous = FULL")
+    base.execute("PRAGMA foreign_keys = ON")
+    _migrate(base)
 
 
 def _make(path: Path) -> None:
@@ -122,7 +123,7 @@ def _make(path: Path) -> None:
     new = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.new")
     try:
         with closing(_connected(new, 0.0)) as base:
-            _migrate(base)
+            _set_up(base)
         try:
             path.hardlink_to(new)
         except FileExistsError:
@@ -151,8 +152,7 @@ def _check_file(path: Path) -> None:
     The file is not opened: whoever closes it lets go of all locks that this process has on it, and
     another process would take the log away from under a connection that is open.
     """
-    if not path.stat().st_size:
-        raise LedgerError(f"ledger {str(path)!r} was cut off: it has 0 bytes; {_REMEDY}")
+    _check_size(path, SECTOR)
     if not os.access(path, os.W_OK) and os.access(path, os.R_OK):
         raise ReadOnlyError(
             f"ledger {str(path)!r} is read-only; make it writable, or name another one with "
@@ -160,7 +160,17 @@ def _check_file(path: Path) -> None:
         )
 
 
+def _check_size(path: Path, page: int) -> None:
+    size = path.stat().st_size
+    if not size or size % page:
+        raise LedgerError(
+            f"ledger {str(path)!r} was cut off, or is none: it has {size:,} bytes; {_REMEDY}"
+        )
+
+
 def _check(base: sqlite3.Connection, path: Path) -> None:
+    ((page,),) = base.execute("PRAGMA page_size")
+    _check_size(path, page)
     ((application,),) = base.execute("PRAGMA application_id")
     ((version,),) = base.execute("PRAGMA user_version")
     ((tables,),) = base.execute("SELECT COUNT(*) FROM sqlite_schema")

@@ -98,11 +98,15 @@ def test_a_field_to_its_end(stage: Stage, store: Path) -> None:
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_job_of_chunks_that_were_written_since_is_done_anew(stage: Stage, store: Path) -> None:
+@pytest.mark.parametrize("output", [None, "found.json"])
+def test_a_job_of_chunks_that_were_written_since_is_done_anew(
+    stage: Stage, store: Path, output: str | None
+) -> None:
     """Handed in again, it is the same job with the answer for what the store holds now."""
-    (store.parent / "changing").mkdir()
-    changing = make_store(store.parent / "changing")
-    few = spec(changing, resources={"window": 50})
+    (folder := store.parent / f"changing-{output}").mkdir()
+    changing = make_store(folder)
+    own = {} if output is None else {"output": str(folder / output)}
+    few = spec(changing, resources={"window": 50}, **own)
     job = stage.submit(few)
     assert stage.watch(job)[-1].state == "done"
     time.sleep(0.02)
@@ -113,6 +117,9 @@ def test_a_job_of_chunks_that_were_written_since_is_done_anew(stage: Stage, stor
     assert stage.watch(job)[-1].state == "done"
     want = dhess.find_minimum(dhess.open(changing, chunks=4), k=5)
     same_result(stage.call(stage.engine.result_file(job, "nc")), want)
+    if output is not None:
+        (best, *_) = json.loads((folder / output).read_text())["answers"]
+        assert list(best["index"].values()) == want["index"].values[0].tolist()
     began = stage.show(job).created
     assert stage.submit(few) == job
     assert stage.show(job).created == began, "it was done once more for nothing"
