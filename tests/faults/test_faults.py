@@ -1,4 +1,4 @@
-"""Fifteen drawn faults, all kinds among them; `python -m tests.faults --runs 200` has more."""
+"""A few drawn faults; `python -m tests.faults --runs 200` has all kinds."""
 
 from __future__ import annotations
 
@@ -14,24 +14,8 @@ from .suite import drawn, play, report
 if TYPE_CHECKING:
     from pathlib import Path
 
-SCENARIOS = [
-    ("kill", 6),
-    ("kill", 11),
-    ("pause", 10),
-    ("network", 5),
-    ("disk", 0),
-    ("chunk", 7),
-    ("chunk", 9),
-    ("chunk", 12),
-    ("store", 3),
-    ("store", 4),
-    ("clock", 6),
-    ("memory", 1),
-    ("runners", 3),
-    ("ledger", 1),
-    ("ledger", 4),
-]
-"""The quickest of each kind, by what their seeds draw."""
+SCENARIOS = [("kill", 6), ("kill", 11), ("disk", 0), ("chunk", 12), ("clock", 6), ("runners", 3)]
+"""Quick ones, by what their seeds draw."""
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +29,6 @@ def test_a_fault_comes_out_as_it_must(bench: Bench, kind: str, seed: int) -> Non
     if row.verdict == "unable":
         pytest.skip(row.told)
     assert row.verdict == "same", row
-
-
-def test_all_kinds_are_among_them() -> None:
-    assert {kind for kind, _ in SCENARIOS} == set(KINDS)
-    assert len(SCENARIOS) == 15
 
 
 @pytest.mark.parametrize("kind", KINDS)
