@@ -192,11 +192,15 @@ def test_codecs_are_seen_wherever_they_stand(where: str) -> None:
         {"codecs": [codec]},
         {"metadata": {"a/.zarray": {"filters": [{"id": "Pickle"}]}}},
         {"consolidated_metadata": {"metadata": {"a": {"codecs": [codec]}}}},
+        {"consolidated_metadata": {"metadata": {"attributes": {"codecs": [codec]}}}},
+        {"metadata": {"a/.zattrs": {"node_type": "array", "codecs": [codec]}}},
     ):
         with pytest.raises(SourceError, match="runs code"):
             check_metadata(f"a/{where}", json.dumps(found).encode())
-    harmless = {"attributes": {"id": "pickle", "dtype": "O"}, "name": "numcodecs.zlib"}
-    check_metadata(where, json.dumps(harmless).encode())
+    free = {"id": "pickle", "dtype": "O"}
+    check_metadata(where, json.dumps({"node_type": "array", "attributes": free}).encode())
+    check_metadata(where, json.dumps({"metadata": {"a/.zattrs": free}}).encode())
+    check_metadata(where, json.dumps({"name": "numcodecs.zlib"}).encode())
     check_metadata(where, b"{no JSON")
     check_metadata(where, b"[]")
     check_metadata("a/0.0", json.dumps({"id": "pickle"}).encode())

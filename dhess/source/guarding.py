@@ -88,9 +88,18 @@ def _tables(found: Any) -> Iterator[dict[str, Any]]:
         each = left.pop()
         if isinstance(each, dict):
             yield each
-            left += [v for k, v in each.items() if k != "attributes" and not k.endswith(".zattrs")]
+            node = isinstance(each.get("node_type"), str)
+            left += [inner for name, inner in each.items() if not _is_free(name, inner, node)]
         elif isinstance(each, list):
             left += each
+
+
+def _is_free(name: str, inner: Any, node: bool) -> bool:
+    """Tell whether a part of metadata is attributes: a node may be called like them."""
+    if node:
+        return name == "attributes"
+    is_node = isinstance(inner, dict) and isinstance(inner.get("node_type"), str)
+    return not is_node and (name == ".zattrs" or name.endswith("/.zattrs"))
 
 
 def _check_codec(table: dict[str, Any]) -> None:

@@ -209,7 +209,7 @@ class FolderOrigin(ZarrOrigin):
         if written > self.moment.time:
             raise ChangedError(
                 f"{self.name(place)} of {self.label} changed while it was read (written "
-                f"{(written - self.moment.time) / 1e9:.3g} s after the opening); open it again "
+                f"{(written - self.moment.time) / 1e9:.3g} s later); open it again "
                 "when its writer has finished"
             )
         if not size:  # Zarr takes a shard of no bytes for a missing one
