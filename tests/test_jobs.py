@@ -407,7 +407,7 @@ def test_a_chunk_that_is_gone_is_no_fill_value(path: Path) -> None:
     interrupted(job, 3)
     chunk = path / "f" / "c" / "5" / "3" / "2"
     chunk.rename(path.with_name("aside"))
-    refused(job, "c/5/3/2", "is gone", "put back")
+    refused(job, "c/5/3/2 is gone, of 73", "put them back")
     path.with_name("aside").rename(chunk)
     seen: list[int] = []
     with watched(lambda progress: seen.append(progress.window)):

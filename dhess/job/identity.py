@@ -68,6 +68,22 @@ def check_unchanged(
         first, *rest = [spec.source] if isinstance(spec.source, str) else spec.source
         more = f" and {len(rest)} more" if rest else ""
         raise ChangedError(
-            f"files of {public(first)!r}{more} have changed since the job came ({now.there:,} are "
-            f"there of {then.there:,}, or their times or sizes are others); open it again"
+            f"files of {public(first)!r}{more} have changed since the job came "
+            f"({_difference(then, now)}); open it again"
         )
+
+
+def _difference(then: Census, now: Census) -> str:
+    """Tell in a clause what is another in two censuses.
+
+    Examples
+    --------
+    >>> from dhess.stored.census import Census
+    >>> then, now = Census("a", 1, 3, gone=()), Census("b", 1, 2, gone=("c/0",))
+    >>> _difference(then, now), _difference(then, Census("c", 5, 3, gone=()))
+    ('c/0 is gone, of 3 that were there', '3 are there of 3, or their times or sizes are others')
+    """
+    gone = sorted(set(now.gone or ()) - set(then.gone or ())) if then.gone is not None else []
+    if gone:
+        return f"{gone[0]} is gone, of {then.there:,} that were there"
+    return f"{now.there:,} are there of {then.there:,}, or their times or sizes are others"
