@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 SLOW = ("benchmarks", "cluster", "deploy", "faults", "fuzz", "service")
 """Folders whose tests start processes; the rest is the fast part of the suite."""
 
+STARTING = (
+    "test_cli_help", "test_cli_options", "test_cli_processes", "test_client_commands",
+    "test_documentation", "test_guarding", "test_interpreted", "test_jobs", "test_machine",
+    "test_runner",
+)  # fmt: skip
+"""Files in the fast part that start processes, some with a limit of time."""
+
 settings.register_profile(
     "dhess",
     max_examples=30,
@@ -29,11 +36,22 @@ settings.load_profile("dhess")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what stands in one of the slow folders."""
+    """Mark as slow what stands in one of the slow folders, and have it come last.
+
+    The others compile the kernels, which processes with a limit of their own then find compiled.
+    """
     here = Path(__file__).parent
-    for item in items:
-        if item.path.relative_to(here).parts[0] in SLOW:
-            item.add_marker(pytest.mark.slow)
+    slow = [item for item in items if item.path.relative_to(here).parts[0] in SLOW]
+    for item in slow:
+        item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: _stage(item, here))
+
+
+def _stage(item: pytest.Item, here: Path) -> int:
+    folder, *below = item.path.relative_to(here).parts
+    if below and folder in SLOW:
+        return 2
+    return int(Path(folder).stem in STARTING)
 
 
 @pytest.fixture
