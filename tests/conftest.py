@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -23,6 +24,9 @@ STARTING = (
     "test_runner",
 )  # fmt: skip
 """Files in the fast part that start processes, some with a limit of time."""
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # it ignores Ctrl-C, and what it starts would too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "dhess",
